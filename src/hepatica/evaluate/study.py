@@ -1,0 +1,216 @@
+"""Predictions against references, case by case: scores and their means."""
+
+from __future__ import annotations
+
+import csv
+import io as text
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from hepatica import io
+from hepatica.core.errors import InputError
+from hepatica.core.volume import Label, LabelMap
+from hepatica.evaluate.overlap import Overlap
+from hepatica.results.notice import RESEARCH_ONLY
+
+REGIONS = ("liver", "parenchyma", "tumour")
+COLUMNS = ("case", "region", "dice", "sensitivity", "precision", "volume_error_ml")
+RULE = (
+    "Liver is the whole liver, lesions included. Both masks empty: undefined, left out of"
+    " the mean. Reference empty, prediction not: Dice 0."
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case's two files."""
+
+    case: str
+    prediction: Path
+    reference: Path
+
+
+@dataclass(frozen=True)
+class Score:
+    """One region of one case; None is undefined."""
+
+    case: str
+    region: str
+    dice: float | None
+    sensitivity: float | None
+    precision: float | None
+    volume_error_ml: float
+
+
+def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
+    """Match label maps by case name; also the names that have no partner.
+
+    The case of ``p01_seg.nii.gz`` is ``p01``; endings such as ``_seg``, ``_organs`` and
+    ``_labels`` do not count, and neither do other words after a shared beginning when
+    exactly one prediction begins with the reference's case. Two files always match.
+    """
+    if predictions.is_file() and references.is_file():
+        return [Pair(_case(references), predictions, references)], []
+    found = {_case(p): p for p in _label_files(predictions)}
+    wanted = {_case(p): p for p in _label_files(references)}
+    pairs = [Pair(c, found[c], wanted[c]) for c in sorted(found.keys() & wanted.keys())]
+    lonely = sorted(found.keys() ^ wanted.keys())
+    for case in [c for c in lonely if c in wanted]:
+        candidates = [c for c in lonely if c in found and c.startswith(f"{case}_")]
+        if len(candidates) == 1:
+            pairs.append(Pair(case, found[candidates[0]], wanted[case]))
+            lonely = [c for c in lonely if c not in (case, candidates[0])]
+    return pairs, lonely
+
+
+def score(
+    pairs: Iterable[Pair], reference_labels: Mapping[str, int] | None = None
+) -> list[Score]:
+    """Score every pair on the reference's grid.
+
+    Parameters
+    ----------
+    reference_labels
+        Which label of the references is ``liver`` and which ``tumour``, where it is not
+        1 and 2; what is not named is not there.
+
+    Raises
+    ------
+    InputError
+        If the grids of a pair differ.
+    """
+    scores: list[Score] = []
+    for one in pairs:
+        prediction = io.read_labelmap(one.prediction)
+        reference = _relabel(io.read_labelmap(one.reference), reference_labels)
+        if not prediction.geometry.matches(reference.geometry, tolerance_mm=0.1):
+            raise InputError(
+                f"{one.prediction.name} and {one.reference.name} are not on the same grid.",
+                "Segment the image that the reference was drawn on.",
+            )
+        for region in REGIONS:
+            ours, truth = _mask(prediction, region), _mask(reference, region)
+            overlap = Overlap.of(ours, truth)
+            error = (float(ours.sum()) - float(truth.sum())) * reference.geometry.voxel_ml
+            scores.append(
+                Score(
+                    one.case,
+                    region,
+                    overlap.dice,
+                    overlap.sensitivity,
+                    overlap.precision,
+                    round(error, 4),
+                )
+            )
+    return scores
+
+
+def cases_csv(scores: Sequence[Score]) -> str:
+    """One row per case and region; empty where undefined."""
+    out = text.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for s in scores:
+        row = (s.case, s.region, s.dice, s.sensitivity, s.precision, s.volume_error_ml)
+        writer.writerow(["" if value is None else value for value in row])
+    return out.getvalue()
+
+
+def summary_json(scores: Sequence[Score], lonely: Sequence[str]) -> bytes:
+    """Mean, SD and count of every score of every region, and the rule behind them."""
+    regions = {
+        region: {
+            name: _mean([getattr(s, name) for s in scores if s.region == region])
+            for name in ("dice", "sensitivity", "precision", "volume_error_ml")
+        }
+        for region in REGIONS
+    }
+    content = {
+        "notice": RESEARCH_ONLY,
+        "rule": RULE,
+        "cases": len({s.case for s in scores}),
+        "without_partner": list(lonely),
+        "regions": regions,
+    }
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def write(out: Path, scores: Sequence[Score], lonely: Sequence[str]) -> None:
+    """Write ``cases.csv`` and ``summary.json`` to `out`; raises OutputError."""
+    io.make_folder(out)
+    io.write_text(out / "cases.csv", cases_csv(scores))
+    io.write_bytes(out / "summary.json", summary_json(scores, lonely))
+
+
+def table(scores: Sequence[Score], lonely: Sequence[str]) -> str:
+    """What a person wants to see at once: Dice of every case, and the means."""
+    cases = list(dict.fromkeys(s.case for s in scores))
+    width = max(len(name) for name in [*cases, "mean"])
+    lines = [f"{'Dice':<{width}}" + "".join(f"{region:>13}" for region in REGIONS)]
+    by = {(s.case, s.region): s.dice for s in scores}
+    rows = [(case, [by[case, region] for region in REGIONS]) for case in cases]
+    means = [_mean([by[case, region] for case in cases])["mean"] for region in REGIONS]
+    for name, values in [*rows, ("mean", means)]:
+        cells = "".join(f"{'-' if v is None else format(v, '.3f'):>13}" for v in values)
+        lines.append(f"{name:<{width}}{cells}")
+    lines += [f"Without partner: {name}" for name in lonely]
+    return "\n".join([*lines, RULE])
+
+
+def _mean(values: Sequence[float | None]) -> dict[str, float | int | None]:
+    defined = [v for v in values if v is not None]
+    return {
+        "mean": float(np.mean(defined)) if defined else None,
+        "sd": float(np.std(defined, ddof=1)) if len(defined) > 1 else None,
+        "defined": len(defined),
+        "undefined": len(values) - len(defined),
+    }
+
+
+def _mask(labels: LabelMap, region: str) -> NDArray[np.bool_]:
+    masks: dict[str, NDArray[np.bool_]] = {
+        "liver": labels.liver,
+        "parenchyma": labels.parenchyma,
+        "tumour": labels.tumour,
+    }
+    return masks[region]
+
+
+def _relabel(labels: LabelMap, meaning: Mapping[str, int] | None) -> LabelMap:
+    if meaning is None:
+        unknown = sorted(set(np.unique(labels.labels).tolist()) - {int(v) for v in Label})
+        if unknown:
+            raise InputError(
+                f"A reference has labels {unknown}, which are not liver (1) or tumour (2).",
+                "Say which ones are: --reference-labels liver=1,tumour=2.",
+            )
+        return labels
+    result = np.zeros_like(labels.labels)
+    for name, value in meaning.items():
+        result[labels.labels == value] = {"liver": Label.PARENCHYMA, "tumour": Label.TUMOUR}[name]
+    return LabelMap(result, labels.geometry)
+
+
+_ENDINGS = ("_seg", "_organs", "_labels", "_label", "_structures_modeloutput")
+
+
+def _case(path: Path) -> str:
+    name = io.case_name(path)
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    return name
+
+
+def _label_files(folder: Path) -> list[Path]:
+    """Label maps in a folder, or in the case folders that `hepatica segment` wrote there."""
+    if folder.is_file():
+        return [folder]
+    inside = sorted(p for p in folder.glob("*/*_seg.nii.gz") if p.parent.name == _case(p))
+    direct = [p for p in sorted(folder.iterdir()) if io.is_image(p)]
+    named = [p for p in direct if any(io.case_name(p).endswith(e) for e in _ENDINGS)]
+    return inside or named or direct

@@ -1,0 +1,76 @@
+"""Images from and to files; nothing else touches the disk or knows of LPS.
+
+Readers give a :class:`~hepatica.core.volume.Volume` in RAS+ millimetres, or an
+InputError that names the file. Formats: NIfTI, NRRD, MetaImage, a DICOM series.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hepatica.core.volume import LabelMap, Volume
+from hepatica.io import checks, nifti
+from hepatica.io.atomic import atomically, write_bytes, write_text
+from hepatica.io.inputs import NIFTI, VOLUMES, case_name, extension, find_inputs, is_image, unknown
+from hepatica.io.nifti import write_labelmap, write_volume
+
+__all__ = [
+    "atomically",
+    "case_name",
+    "find_inputs",
+    "is_image",
+    "read",
+    "read_labelmap",
+    "write_bytes",
+    "write_labelmap",
+    "write_text",
+    "write_volume",
+]
+
+
+def read(path: str | Path, *, available_bytes: int | None = None) -> Volume:
+    """The volume in a file, or in a folder with one DICOM series.
+
+    Parameters
+    ----------
+    path
+        A .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file, or the folder.
+    available_bytes
+        Memory that may be used; None asks the machine.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used; the sentence names the file and says why.
+    ResourceError
+        If it is larger than the memory; found before any voxel is read.
+    """
+    return _read(Path(path), False, available_bytes)
+
+
+def read_labelmap(path: str | Path, *, available_bytes: int | None = None) -> LabelMap:
+    """The label map in a file of any format that :func:`read` knows; it may be all 0.
+
+    Raises
+    ------
+    InputError
+        As :func:`read`, and if a voxel is not a whole number from 0 to 255.
+    ResourceError
+        As :func:`read`.
+    """
+    return checks.labelmap(_read(Path(path), True, available_bytes))
+
+
+def _read(path: Path, labels: bool, available: int | None) -> Volume:
+    # pydicom and SimpleITK are loaded only when a file of their formats is read.
+    if checks.is_folder(path):
+        from hepatica.io.dicom import read as dicom
+
+        return dicom.read(path, labels=labels, available_bytes=available)
+    if extension(path) in VOLUMES:
+        from hepatica.io import volumes
+
+        return volumes.read(path, labels=labels, available_bytes=available)
+    if extension(path) in NIFTI:
+        return nifti.read(path, labels=labels, available_bytes=available)
+    raise unknown(path)

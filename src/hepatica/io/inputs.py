@@ -1,0 +1,100 @@
+"""What a path holds, by its name and a glance at its first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hepatica.core.errors import InputError
+from hepatica.io import checks
+
+NIFTI = (".nii.gz", ".nii")
+VOLUMES = (".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+def extension(path: str | Path) -> str:
+    """The extension of an image file in lower case, such as ``".nii.gz"``; "" for others."""
+    name = Path(path).name.lower()
+    return next((e for e in NIFTI + VOLUMES if name.endswith(e)), "")
+
+
+def is_image(path: str | Path) -> bool:
+    """Whether `path` is a file, not hidden, whose extension :func:`hepatica.io.read` knows."""
+    path = Path(path)
+    return bool(extension(path)) and not path.name.startswith(".") and _is_file(path)
+
+
+def is_dicom(path: str | Path) -> bool:
+    """Whether `path` is a file in DICOM's file format; its directory of files does not count."""
+    path = Path(path)
+    if path.name.upper() == "DICOMDIR" or not _is_file(path):
+        return False
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def is_series(path: str | Path) -> bool:
+    """Whether `path` is a folder that directly holds a DICOM file."""
+    return checks.is_folder(Path(path)) and any(is_dicom(p) for p in _entries(Path(path)))
+
+
+def case_name(path: str | Path) -> str:
+    """The name of a case: that of its file without the extensions, or of its DICOM folder."""
+    path = Path(path)
+    found = "" if checks.is_folder(path) else extension(path)
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return name[: -len(found)] if found else name
+
+
+def find_inputs(path: str | Path) -> list[Path]:
+    """What :func:`hepatica.io.read` can take at `path`, sorted by name.
+
+    A file is itself. A folder gives the first of these that is not empty: the image
+    files in it; itself, if it is a DICOM series; its sub-folders that are. Nothing is
+    searched more deeply, and hidden files are left out. The list may be empty.
+
+    Raises
+    ------
+    InputError
+        If `path` does not exist or may not be read.
+    """
+    path = Path(path)
+    if not checks.is_folder(path):
+        checks.require_file(path)
+        return [path]
+    entries = _entries(path)
+    images = [p for p in entries if is_image(p)]
+    if images:
+        return images
+    if is_series(path):
+        return [path]
+    return [p for p in entries if is_series(p)]
+
+
+def unknown(path: Path) -> InputError:
+    """The error for a file whose format is not known."""
+    checks.require_file(path)
+    if is_dicom(path):
+        return InputError(
+            f"{path.name} is one DICOM file.", "Give the folder that holds the whole series."
+        )
+    if path.suffix.lower() == ".zip":
+        return InputError(f"{path.name} is an archive.", "Unpack it and give the folder.")
+    return InputError(
+        f"{path.name} is not an image that Hepatica reads.",
+        f"Give a file that ends in {', '.join(NIFTI + VOLUMES)}, or a DICOM folder.",
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that may not be searched
+        return False
+
+
+def _entries(folder: Path) -> list[Path]:
+    with checks.readable(folder):
+        return sorted(p for p in folder.iterdir() if not p.name.startswith("."))

@@ -1,0 +1,66 @@
+"""Engines run a bundle's networks. All keep one contract, and a test holds them to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepatica.core.errors import ConfigError, ResourceError
+from hepatica.model.bundle import Bundle
+
+EngineName = Literal["auto", "openvino", "torch"]
+
+#: A preprocessed image (i, j, k) to probabilities (3, i, j, k) of background, liver and
+#: tumour, which sum to 1 in each voxel.
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The two networks of a cascade, ready to run, and how they run."""
+
+    name: str
+    precision: str
+    device: str
+    threads: int
+    stages: tuple[Network, Network]
+
+
+def load(
+    bundle: Bundle, name: EngineName = "auto", *, device: str = "auto", threads: int = 0
+) -> Engine:
+    """Load the networks of `bundle`.
+
+    Parameters
+    ----------
+    name
+        ``"auto"``: torch on a GPU where `device` asks for one, else OpenVINO.
+    threads
+        0 lets the engine use every core.
+
+    Raises
+    ------
+    ConfigError
+        For an engine that does not exist.
+    ResourceError
+        If the engine's package or the device is not there.
+    """
+    # Each engine's package is heavy; only the one that runs is imported.
+    if name == "torch" or (name == "auto" and device not in ("auto", "cpu")):
+        try:
+            from hepatica.model.engines import torch_engine
+        except ModuleNotFoundError as error:
+            raise ResourceError(
+                f"The torch engine needs the package {error.name}.",
+                "pip install 'hepatica[torch]', or use --engine openvino.",
+            ) from error
+        return torch_engine.load(bundle, device, threads)
+    if name in ("auto", "openvino"):
+        from hepatica.model.engines import openvino_engine
+
+        return openvino_engine.load(bundle, threads)
+    raise ConfigError(f"There is no engine {name!r}.", "Use auto, openvino or torch.")

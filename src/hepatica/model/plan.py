@@ -1,0 +1,195 @@
+"""The plan: everything that changes a voxel of the result, and nothing else.
+
+A plan is part of its bundle and of every report. Training settings change weights
+and live in the model card; paths and devices are settings of the run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from hepatica.core.errors import ConfigError
+
+#: What the pipeline works with; further classes of a network count as background.
+CLASSES = ("background", "liver", "tumour")
+
+NetworkName = Literal["unet", "vnet", "segresnet", "highresnet"]
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A frozen value that reads itself from JSON and refuses what it does not know."""
+
+
+class NetworkPlan(_Record):
+    """Which network, and its hyperparameters as `hepatica.model.networks` takes them."""
+
+    name: NetworkName
+    options: dict[str, Any] = {}
+
+
+class StagePlan(_Record):
+    """One network of the cascade and what it sees.
+
+    Parameters
+    ----------
+    size
+        Voxels of the network's input (i, j, k), closest-to-RAS axes.
+    spacing_mm
+        Edge of the isotropic voxels. A field of view that does not fit at this
+        spacing is sampled as finely as it fits. None: always as finely as it fits.
+    intensity
+        ``"zscore"``: zero mean, unit deviation over the whole input (the paper);
+        ``"robust"``: the same over the patient, after clipping 0.5 % at both ends.
+    antialias
+        Average over a new voxel where it is coarser than the old one.
+    classes
+        Meaning of the network's outputs; starts with background, liver, tumour.
+    """
+
+    network: NetworkPlan
+    size: tuple[int, int, int]
+    spacing_mm: float | None = None
+    intensity: Literal["zscore", "robust"] = "zscore"
+    antialias: bool = False
+    classes: tuple[str, ...] = CLASSES
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 8:
+            raise ValueError(f"input size {self.size} is below 8 voxels")
+        if self.spacing_mm is not None and not 0.1 <= self.spacing_mm <= 20:
+            raise ValueError(f"spacing_mm {self.spacing_mm} is not between 0.1 and 20")
+        if self.classes[: len(CLASSES)] != CLASSES:
+            raise ValueError(f"classes must start with {', '.join(CLASSES)}")
+
+
+class Margin(_Record):
+    """How far the liver box is widened on each side before stage 2.
+
+    The paper prints "-20 voxels" for inference; a negative margin would cut the
+    liver, so the dash is read as one and +20 voxels of the input grid are taken.
+    """
+
+    amount: float
+    unit: Literal["voxels", "mm"]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.amount <= 200:
+            raise ValueError(f"margin {self.amount} is not between 0 and 200")
+
+
+class Postprocessing(_Record):
+    """What is cleaned from a stage's labels, on the stage's isotropic grid.
+
+    The liver is its largest component, always. Lesions are what lies inside it,
+    opened with a ball of `opening_voxels` (the paper: 2; 0 leaves them), and of at
+    least `min_lesion_ml`. `fill_holes` closes cavities of the liver.
+    """
+
+    opening_voxels: float = 2
+    min_lesion_ml: float = 0
+    fill_holes: bool = False
+
+
+class Plan(_Record):
+    """The cascade: stage 1 finds the liver, stage 2 segments it and its lesions."""
+
+    name: str
+    stages: tuple[StagePlan, StagePlan]
+    margin: Margin = Margin(amount=20, unit="voxels")
+    postprocessing: Postprocessing = Postprocessing()
+
+    def to_json(self) -> bytes:
+        """Indented UTF-8 JSON; the same plan always gives the same bytes."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    @classmethod
+    def from_json(cls, text: bytes | str, name: str = "plan.json") -> Plan:
+        """Read a plan.
+
+        Raises
+        ------
+        ConfigError
+            Naming `name` and the field, for anything missing, unknown or out of range.
+        """
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name} is not a valid plan: {error}.") from error
+
+
+_PAPER_NETWORKS: dict[NetworkName, dict[str, Any]] = {
+    "unet": {"channels": (16, 32, 64, 128, 256), "res_units": 2, "norm": "instance"},
+    "vnet": {"dropout": 0.5},
+    "segresnet": {"init_filters": 8, "vae": True},
+    "highresnet": {},
+}
+
+_PAPER_SIZES: dict[NetworkName, tuple[int, int, int]] = {
+    "unet": (320, 320, 160),
+    "vnet": (128, 128, 128),
+    "segresnet": (320, 320, 160),
+    "highresnet": (128, 128, 92),
+}
+
+
+def _paper(name: NetworkName) -> Plan:
+    network = NetworkPlan(name=name, options=_PAPER_NETWORKS[name])
+    stage = StagePlan(network=network, size=_PAPER_SIZES[name])
+    return Plan(name=f"paper-{name}", stages=(stage, stage))
+
+
+def _default() -> Plan:
+    """Ours: a small unet at 4 mm finds the box, the same at 2 mm segments it."""
+    network = NetworkPlan(
+        name="unet",
+        options={"channels": (16, 32, 64, 96, 96), "res_units": 2, "norm": "instance_affine"},
+    )
+    classes = (*CLASSES, "spleen", "kidney")
+    stage = StagePlan(
+        network=network,
+        size=(96, 96, 64),
+        spacing_mm=4.0,
+        intensity="robust",
+        antialias=True,
+        classes=classes,
+    )
+    return Plan(
+        name="default",
+        stages=(
+            stage,
+            msgspec.structs.replace(stage, size=(112, 96, 96), spacing_mm=2.0),
+        ),
+        margin=Margin(amount=15, unit="mm"),
+        postprocessing=Postprocessing(opening_voxels=1, min_lesion_ml=0.05, fill_holes=True),
+    )
+
+
+#: The four plans of the paper and our own default, by name.
+PLANS: dict[str, Plan] = {
+    plan.name: plan
+    for plan in (
+        *(_paper(name) for name in ("highresnet", "unet", "vnet", "segresnet")),  # type: ignore[arg-type]
+        _default(),
+    )
+}
+
+
+def named_plan(name: str) -> Plan:
+    """A preset by name, or a plan from a JSON file.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither, listing the presets.
+    """
+    if name in PLANS:
+        return PLANS[name]
+    path = Path(name)
+    if path.suffix == ".json" and path.is_file():
+        return Plan.from_json(path.read_bytes(), path.name)
+    raise ConfigError(
+        f"There is no plan called {name!r}.", f"Use a .json file or one of {', '.join(PLANS)}."
+    )

@@ -1,0 +1,1 @@
+"""What a segmentation says: numbers, tables, reports, pictures."""

@@ -1,0 +1,226 @@
+"""Numbers of a segmentation: volumes, lesions, diameters. Section 5 of the design in code.
+
+Everything is measured on the label map's own grid, in patient millimetres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hepatica.core.components import bounding_box, components
+from hepatica.core.geometry import Box, Geometry, Triple
+from hepatica.core.volume import LabelMap, Volume
+from hepatica.results.diameters import longest_3d_mm, longest_in_plane_mm
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One lesion: a 26-connected component of the tumour label.
+
+    Parameters
+    ----------
+    id
+        1 for the largest, 2 for the next; equal volumes in index order.
+    diameter_axial_mm, diameter_perpendicular_mm
+        As in RECIST 1.1, between voxel corners, in the planes across the voxel axis
+        closest to head-foot; see `hepatica.results.diameters`.
+    diameter_3d_mm
+        Longest distance between two voxel corners.
+    centre_mm
+        Centroid, RAS+ mm. It may lie outside a hollow or bent lesion.
+    centre_voxel
+        The voxel (i, j, k) of the lesion closest to the centroid, so that a cursor
+        put there is in the lesion; of equally close ones the leftmost in the patient,
+        then the one furthest back, then the lowest.
+    slices
+        First and last index, both in the lesion, along the axis closest to head-foot.
+    mean_signal_ratio
+        Mean of the image in the lesion over its mean in the parenchyma. None without
+        image or parenchyma, or where the parenchyma's mean is not positive.
+    confidence
+        Mean tumour probability in the lesion; None without probabilities.
+    touches_border
+        The lesion has a voxel in the grid's outermost layer: it may go on outside.
+    """
+
+    id: int
+    volume_ml: float
+    diameter_axial_mm: float
+    diameter_perpendicular_mm: float
+    diameter_3d_mm: float
+    centre_mm: tuple[float, float, float]
+    centre_voxel: Triple
+    slices: tuple[int, int]
+    mean_signal_ratio: float | None
+    confidence: float | None
+    touches_border: bool
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What one label map says.
+
+    Parameters
+    ----------
+    liver_ml, parenchyma_ml, tumour_ml
+        The liver includes its lesions; 0 when there is none.
+    burden_percent
+        Share of the liver that is tumour, 0 to 100; None without liver.
+    liver_touches_border
+        The field of view may cut the liver, so that its volume is a lower bound.
+    findings
+        The lesions, largest first; empty when there are none.
+    """
+
+    liver_ml: float
+    parenchyma_ml: float
+    tumour_ml: float
+    burden_percent: float | None
+    liver_touches_border: bool
+    findings: tuple[Finding, ...]
+
+
+def measure(
+    labelmap: LabelMap,
+    image: Volume | None = None,
+    tumour_probability: NDArray[np.float32] | None = None,
+) -> Measurements:
+    """Measure the liver and each lesion.
+
+    Parameters
+    ----------
+    labelmap
+        The segmentation. An empty one gives volumes of 0, no burden and no findings.
+    image
+        The image on the same grid, for `mean_signal_ratio`.
+    tumour_probability
+        (i, j, k) probability of tumour on the same grid, for `confidence`.
+
+    Raises
+    ------
+    ValueError
+        If the image or the probabilities are not on the label map's grid.
+    """
+    geometry = labelmap.geometry
+    if image is not None and not image.geometry.matches(geometry):
+        raise ValueError("the image is not on the grid of the label map")
+    if tumour_probability is not None and tumour_probability.shape != geometry.shape:
+        raise ValueError(
+            f"probabilities of shape {tumour_probability.shape} on a grid of {geometry.shape}"
+        )
+    box = bounding_box(labelmap.liver)
+    if box is None:
+        return Measurements(0.0, 0.0, 0.0, None, False, ())
+    liver = labelmap.crop(box)
+    parenchyma, tumour = liver.parenchyma, liver.tumour
+    liver_ml = int(np.count_nonzero(liver.labels)) * geometry.voxel_ml
+    tumour_ml = int(np.count_nonzero(tumour)) * geometry.voxel_ml
+    signal = None if image is None else image.voxels[box]
+    numbered, _ = components(tumour)
+    lesions = _Lesions(
+        geometry=geometry,
+        numbered=numbered,
+        start=_start(box),
+        axis=head_foot_axis(geometry),
+        signal=signal,
+        reference=None if signal is None else _mean(signal, parenchyma),
+        probability=None if tumour_probability is None else tumour_probability[box],
+    )
+    return Measurements(
+        liver_ml=liver_ml,
+        parenchyma_ml=int(np.count_nonzero(parenchyma)) * geometry.voxel_ml,
+        tumour_ml=tumour_ml,
+        burden_percent=tumour_ml / liver_ml * 100.0,
+        liver_touches_border=_touches_border(box, geometry.shape),
+        findings=tuple(
+            lesions.finding(n + 1, found) for n, found in enumerate(ndimage.find_objects(numbered))
+        ),
+    )
+
+
+def head_foot_axis(geometry: Geometry) -> int:
+    """The voxel axis closest to head-foot: 0, 1 or 2. Slices across it are the axial ones."""
+    return next(a for a, direction in enumerate(geometry.axes) if direction in "SI")
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesions:
+    """The numbered lesions in the liver's box, and what is known about its voxels."""
+
+    geometry: Geometry
+    numbered: NDArray[np.int32]
+    start: Triple
+    axis: int
+    signal: NDArray[np.float32] | None
+    reference: float | None
+    probability: NDArray[np.float32] | None
+
+    def finding(self, number: int, box: Box) -> Finding:
+        mask = self.numbered[box] == number
+        start = np.add(self.start, _start(box))
+        native: Box = tuple(  # type: ignore[assignment]
+            slice(int(a), int(a) + n) for a, n in zip(start, mask.shape, strict=True)
+        )
+        matrix = self.geometry.affine[:3, :3]
+        axial, perpendicular = longest_in_plane_mm(mask, matrix, self.axis)
+        index = np.argwhere(mask)
+        centre_mm = self.geometry.to_patient(index.mean(axis=0) + start)
+        along = native[self.axis]
+        return Finding(
+            id=number,
+            volume_ml=len(index) * self.geometry.voxel_ml,
+            diameter_axial_mm=axial,
+            diameter_perpendicular_mm=perpendicular,
+            diameter_3d_mm=longest_3d_mm(mask, matrix),
+            centre_mm=_triple(centre_mm),
+            centre_voxel=_closest(index, matrix, start),
+            slices=(along.start, along.stop - 1),
+            mean_signal_ratio=self._signal_ratio(mask, box),
+            confidence=None if self.probability is None else _mean(self.probability[box], mask),
+            touches_border=_touches_border(native, self.geometry.shape),
+        )
+
+    def _signal_ratio(self, mask: NDArray[np.bool_], box: Box) -> float | None:
+        if self.signal is None or self.reference is None or self.reference <= 0:
+            return None
+        mean = _mean(self.signal[box], mask)
+        return None if mean is None else mean / self.reference
+
+
+def _mean(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float | None:
+    """Mean over `mask`; None where it is empty or a value is not finite."""
+    inside = values[mask]
+    if not inside.size:
+        return None
+    mean = float(inside.mean(dtype=np.float64))
+    return mean if np.isfinite(mean) else None
+
+
+def _closest(
+    index: NDArray[np.int64], matrix: NDArray[np.float64], start: NDArray[np.int64]
+) -> Triple:
+    """The row of `index`, from `start`, that is closest in the patient to their mean."""
+    away = (index - index.mean(axis=0)) @ matrix.T
+    squared = np.einsum("ij,ij->i", away, away)
+    near = np.flatnonzero(squared <= squared.min() + 1e-6)
+    x, y, z = np.round(away[near], 6).T
+    i, j, k = (int(n) for n in index[near[np.lexsort((z, y, x))[0]]] + start)
+    return (i, j, k)
+
+
+def _start(box: Box) -> Triple:
+    i, j, k = (s.start for s in box)
+    return (i, j, k)
+
+
+def _triple(point: NDArray[np.float64]) -> tuple[float, float, float]:
+    x, y, z = (float(p) for p in point)
+    return (x, y, z)
+
+
+def _touches_border(box: Box, shape: Triple) -> bool:
+    return any(s.start == 0 or s.stop == n for s, n in zip(box, shape, strict=True))

@@ -1,0 +1,137 @@
+"""A patient at rest: tissues on a 2 mm grid, from real CT or MRI with organ labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hepatica.core import resample
+from hepatica.core.components import largest
+from hepatica.core.errors import InputError
+from hepatica.core.geometry import Geometry
+from hepatica.core.volume import LabelMap, Volume
+from hepatica.synth.tissues import LIVER_TISSUES, Tissue
+
+#: Edge of an anatomy's isotropic voxels.
+SPACING_MM = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """Tissues of a whole abdomen, (i, j, k) along RAS axes.
+
+    `texture`, where the anatomy comes from a CT, is its deviation from its tissue's
+    median, in units that make ±1 a strong structure; int8, 1/64 steps. `image`, where
+    it comes from an MRI, is that MRI itself, liver about 1.
+    """
+
+    name: str
+    tissue: NDArray[np.uint8]
+    geometry: Geometry
+    texture: NDArray[np.int8] | None = None
+    image: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        for array in (self.tissue, self.texture, self.image):
+            if array is not None:
+                array.flags.writeable = False
+
+    @cached_property
+    def liver(self) -> NDArray[np.bool_]:
+        """Where the liver is, its vessels included."""
+        return np.isin(self.tissue, LIVER_TISSUES)
+
+    @cached_property
+    def liver_centre_mm(self) -> NDArray[np.float64]:
+        """Centre of mass of the liver."""
+        return self.geometry.to_patient(np.argwhere(self.liver).mean(axis=0))
+
+    @cached_property
+    def body_centre_mm(self) -> NDArray[np.float64]:
+        """Middle of the body left to right and front to back, at the liver's height."""
+        k = int(self.geometry.to_index(self.liver_centre_mm)[2])
+        where = np.argwhere(self.tissue[:, :, k] != Tissue.AIR)
+        i, j = (where.min(axis=0) + where.max(axis=0)) / 2
+        return self.geometry.to_patient((i, j, k))
+
+
+def from_labels(
+    name: str,
+    labels: LabelMap,
+    image: Volume | None,
+    tissue_of_label: NDArray[np.uint8],
+    modality: Literal["ct", "mr"] = "ct",
+) -> Anatomy:
+    """An anatomy from a real label map and its image.
+
+    A CT gives the unlabelled body its tissues, by grey value, and all of it its
+    texture; an MRI is kept as the anatomy's own image.
+
+    Raises
+    ------
+    InputError
+        If there is no liver in it.
+    """
+    canonical = labels.geometry.canonical()
+    shape = np.maximum(np.rint(canonical.extent_mm / SPACING_MM).astype(int), 1)
+    grid = canonical.regrid((int(shape[0]), int(shape[1]), int(shape[2])), SPACING_MM)
+    tissue = tissue_of_label[resample.onto(labels, grid).labels]
+    if not (tissue == Tissue.LIVER).any():
+        raise InputError(f"{name} has no liver.")
+    if image is None:
+        return Anatomy(name, tissue, grid)
+    voxels = resample.onto(image, grid, antialias=True).voxels
+    if modality == "mr":
+        scaled = voxels / max(float(np.median(voxels[tissue == Tissue.LIVER])), 1e-6)
+        body = (tissue == Tissue.AIR) & (scaled > 0.15)
+        tissue = np.where(body, np.uint8(Tissue.MUSCLE), tissue)
+        return Anatomy(name, tissue, grid, image=np.asarray(scaled, np.float32))
+    tissue = _fill_body(tissue, voxels)
+    return Anatomy(name, tissue, grid, _texture(tissue, voxels))
+
+
+#: What the unlabelled body's grey values mean, from dark to bright.
+_BODY_TISSUES = (Tissue.LUNG, Tissue.FAT, Tissue.MUSCLE, Tissue.BOWEL, Tissue.BONE)
+
+
+def _fill_body(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Cluster the unlabelled body of a CT into tissues by its grey values."""
+    dark = float(np.percentile(ct, 99)) * 0.03
+    body = largest(ndimage.binary_opening(ct > dark, iterations=1))
+    for k in range(body.shape[2]):
+        body[:, :, k] = ndimage.binary_fill_holes(body[:, :, k])
+    unlabelled = body & (tissue == Tissue.AIR)
+    centres = _kmeans(ct[unlabelled], len(_BODY_TISSUES))
+    edges = (centres[1:] + centres[:-1]) / 2
+    clusters = np.asarray(_BODY_TISSUES, np.uint8)[np.digitize(ct[unlabelled], edges)]
+    filled = tissue.copy()
+    filled[unlabelled] = clusters
+    return filled
+
+
+def _kmeans(values: NDArray[np.float32], n: int) -> NDArray[np.float64]:
+    """Centres of n clusters of numbers, ascending; deterministic."""
+    sample = values[:: max(1, values.size // 200_000)].astype(np.float64)
+    centres = np.percentile(sample, np.linspace(5, 95, n))
+    centres = centres + np.arange(n) * 1e-3
+    for _ in range(30):
+        edges = (centres[1:] + centres[:-1]) / 2
+        which = np.digitize(sample, edges)
+        sums = np.bincount(which, sample, n)
+        counts = np.bincount(which, minlength=n)
+        centres = np.where(counts > 0, sums / np.maximum(counts, 1), centres)
+    return centres
+
+
+def _texture(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np.int8]:
+    scale = max(float(np.std(ct[tissue == Tissue.LIVER])), 1.0) * 2.5
+    texture = np.zeros(tissue.shape, np.float32)
+    for value in np.unique(tissue[tissue > 0]):
+        where = tissue == value
+        texture[where] = (ct[where] - np.median(ct[where])) / scale
+    return (np.clip(texture, -1.9, 1.9) * 64).astype(np.int8)

@@ -1,0 +1,72 @@
+"""From trained networks to a bundle, and the proof that both engines agree on it."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+
+import numpy as np
+from hepatica.model.engines.quiet_openvino import openvino
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from hepatica.core.errors import BundleError
+from hepatica.model import bundle as bundles
+from hepatica.model.bundle import Bundle
+from hepatica.model.engines import openvino_engine, torch_engine
+from hepatica.model.networks import Probabilities
+from hepatica.model.plan import Plan
+
+#: Labels that the engines may set differently on random input, as a share of the voxels.
+DISAGREEMENT = 1e-3
+
+
+def export(networks: tuple[nn.Module, nn.Module], plan: Plan, card: str, folder: Path) -> Bundle:
+    """Write a bundle to `folder`, replacing what is there.
+
+    Weights are kept in half precision, which both engines then read: they start from
+    the very same numbers.
+
+    Raises
+    ------
+    BundleError
+        If the engines disagree on more than 0.1 % of the voxels.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / bundles.PLAN).write_bytes(plan.to_json())
+    (folder / bundles.CARD).write_text(card, encoding="utf-8")
+    for number, (network, stage) in enumerate(zip(networks, plan.stages, strict=True), 1):
+        halved = copy.deepcopy(network).eval().to(memory_format=torch.contiguous_format)
+        weights = {k: _half(v) for k, v in halved.state_dict().items()}
+        save_file(weights, folder / f"stage{number}.safetensors")
+        halved.load_state_dict({k: v.float() if v.is_floating_point() else v
+                                for k, v in weights.items()})
+        example = torch.zeros(1, 1, *stage.size)
+        model = openvino.convert_model(
+            Probabilities(halved), example_input=example, input=[list(example.shape)]
+        )
+        openvino.save_model(model, folder / f"stage{number}.xml", compress_to_fp16=True)
+    sealed = bundles.seal(folder, plan.name)
+    _check(sealed)
+    return sealed
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+
+
+def _check(bundle: Bundle) -> None:
+    rng = np.random.default_rng(0)
+    engines = (openvino_engine.load(bundle), torch_engine.load(bundle, "cpu"))
+    for number, stage in enumerate(bundle.plan.stages):
+        image = rng.standard_normal(stage.size, np.float32)
+        first, second = (np.argmax(e.stages[number](image), axis=0) for e in engines)
+        share = float((first != second).mean())
+        if share > DISAGREEMENT:
+            raise BundleError(
+                f"The engines disagree on {share:.2%} of the voxels in stage {number + 1}."
+            )

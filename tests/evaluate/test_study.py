@@ -1,0 +1,110 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hepatica.core.errors import InputError
+from hepatica.core.geometry import Geometry
+from hepatica.core.volume import LabelMap
+from hepatica.evaluate import study
+from hepatica.evaluate.overlap import Overlap
+from hepatica.io import write_labelmap
+
+GRID = Geometry.from_spacing((10, 10, 10), 2)
+
+
+def test_by_hand():
+    found = Overlap(true_positive=6, false_positive=2, false_negative=4)
+    assert found.dice == pytest.approx(12 / 18)
+    assert found.sensitivity == 0.6
+    assert found.precision == 0.75
+
+
+def test_empty_masks():
+    nothing, something = np.zeros(8, bool), np.arange(8) < 3
+    both = Overlap.of(nothing, nothing)
+    assert (both.dice, both.sensitivity, both.precision) == (None, None, None)
+    false = Overlap.of(something, nothing)
+    assert (false.dice, false.sensitivity, false.precision) == (0, None, 0)
+    missed = Overlap.of(nothing, something)
+    assert (missed.dice, missed.sensitivity, missed.precision) == (0, 0, None)
+
+
+@given(st.integers(0, 10_000))
+def test_dice_agrees_with_monai(seed):
+    torch = pytest.importorskip("torch")
+    from monai.metrics import DiceMetric
+
+    rng = np.random.default_rng(seed)
+    a, b = rng.random((2, 5, 6, 7)) < rng.uniform(0.1, 0.9, (2, 1, 1, 1))
+    if not b.any():
+        return
+    theirs = DiceMetric()(torch.tensor(a[None, None]).float(), torch.tensor(b[None, None]).float())
+    assert Overlap.of(a, b).dice == pytest.approx(float(theirs), abs=1e-6)
+
+
+def labelmap(liver, tumour=()):
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[liver] = 1
+    if tumour:
+        labels[tumour] = 2
+    return LabelMap(labels, GRID)
+
+
+@pytest.fixture()
+def cohort(tmp_path):
+    for name in ("predictions", "references"):
+        (tmp_path / name).mkdir()
+    whole, half = np.s_[2:8, 2:8, 2:8], np.s_[2:8, 2:8, 2:5]
+    spot = np.s_[3:5, 3:5, 3:5]
+    write_labelmap(tmp_path / "predictions/p1_seg.nii.gz", labelmap(half))
+    write_labelmap(tmp_path / "references/p1.nii.gz", labelmap(whole, spot))
+    write_labelmap(tmp_path / "predictions/p2_seg.nii.gz", labelmap(whole))
+    write_labelmap(tmp_path / "references/p2.nii.gz", labelmap(whole))
+    write_labelmap(tmp_path / "references/p3.nii.gz", labelmap(whole))
+    return tmp_path
+
+
+def test_a_cohort_by_hand(cohort):
+    pairs, lonely = study.pair(cohort / "predictions", cohort / "references")
+    assert [p.case for p in pairs] == ["p1", "p2"]
+    assert lonely == ["p3"]
+    scores = {(s.case, s.region): s for s in study.score(pairs)}
+    assert scores["p1", "liver"].dice == pytest.approx(2 * 108 / (108 + 216))
+    assert scores["p1", "liver"].volume_error_ml == pytest.approx(-108 * 0.008)
+    assert scores["p1", "tumour"].dice == 0
+    assert scores["p2", "tumour"].dice is None
+    out = cohort / "out"
+    study.write(out, list(scores.values()), lonely)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["regions"]["liver"]["dice"]["mean"] == pytest.approx((2 / 3 + 1) / 2)
+    assert summary["regions"]["tumour"]["dice"]["undefined"] == 1
+    assert summary["without_partner"] == ["p3"]
+    assert "undefined" in summary["rule"]
+    lines = (out / "cases.csv").read_text().splitlines()
+    assert lines[0].startswith("case,region,dice")
+    assert "p2,tumour,,,," in [line[: len("p2,tumour,,,,")] for line in lines]
+    assert "p3" in study.table(list(scores.values()), lonely)
+
+
+def test_other_labels_need_a_meaning(tmp_path):
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[2:8] = 5
+    reference = tmp_path / "r.nii.gz"
+    write_labelmap(reference, LabelMap(labels, GRID))
+    write_labelmap(tmp_path / "p.nii.gz", labelmap(np.s_[2:8]))
+    pairs, _ = study.pair(tmp_path / "p.nii.gz", reference)
+    with pytest.raises(InputError, match=r"labels \[5\]"):
+        study.score(pairs)
+    assert study.score(pairs, {"liver": 5})[0].dice == 1
+
+
+def test_other_grids_are_refused(tmp_path):
+    other = Geometry.from_spacing((10, 10, 10), 2, (3, 0, 0))
+    write_labelmap(tmp_path / "p.nii.gz", LabelMap(np.zeros(GRID.shape, np.uint8), GRID))
+    write_labelmap(tmp_path / "r.nii.gz", LabelMap(np.zeros(GRID.shape, np.uint8), other))
+    pairs, _ = study.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    with pytest.raises(InputError, match="same grid"):
+        study.score(pairs)

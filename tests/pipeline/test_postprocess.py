@@ -1,0 +1,84 @@
+import numpy as np
+
+from hepatica.core import resample
+from hepatica.core.geometry import Geometry
+from hepatica.core.volume import LabelMap, ProbabilityMap
+from hepatica.model.plan import Postprocessing
+from hepatica.pipeline.postprocess import clean, postprocess
+
+GRID = Geometry.from_spacing((20, 20, 20), 2)
+PAPER = Postprocessing()
+KEEP = Postprocessing(opening_voxels=0)
+
+
+def labels_of(**boxes):
+    labels = np.zeros(GRID.shape, np.uint8)
+    for name, (low, high) in boxes.items():
+        labels[low:high, low:high, low:high] = 2 if name.startswith("tumour") else 1
+    return LabelMap(labels, GRID)
+
+
+def test_only_the_largest_liver_stays():
+    found = clean(labels_of(liver=(2, 12), crumb=(15, 18)), KEEP)
+    assert found.liver.sum() == 1000
+
+
+def test_lesions_count_as_liver_for_the_largest_part_and_must_be_inside():
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[2:8, 2:12, 2:12] = 1
+    labels[8:12, 2:12, 2:12] = 2
+    labels[16:18, 16:18, 16:18] = 2
+    found = clean(LabelMap(labels, GRID), KEEP)
+    assert found.liver.sum() == 1000
+    assert found.tumour.sum() == 400
+
+
+def test_opening_of_the_paper_removes_specks_and_keeps_a_ball():
+    labels = np.array(labels_of(liver=(1, 19)).labels)
+    labels[4, 4, 4] = 2
+    index = np.stack(np.meshgrid(*[np.arange(20)] * 3, indexing="ij"), axis=-1)
+    labels[np.linalg.norm(index - 12, axis=-1) <= 3] = 2
+    found = clean(LabelMap(labels, GRID), PAPER)
+    assert found.labels[4, 4, 4] == 1
+    assert found.labels[12, 12, 12] == 2
+    assert found.liver.sum() == 18**3
+
+
+def test_small_lesions_go_by_volume():
+    labels = np.array(labels_of(liver=(1, 19)).labels)
+    labels[3:5, 3:5, 3:5] = 2  # 8 voxels of 0.008 ml
+    labels[10:13, 10:13, 10:13] = 2  # 27 voxels
+    limit = Postprocessing(opening_voxels=0, min_lesion_ml=0.1)
+    found = clean(LabelMap(labels, GRID), limit)
+    assert found.tumour.sum() == 27
+    at_limit = Postprocessing(opening_voxels=0, min_lesion_ml=0.064)
+    assert clean(LabelMap(labels, GRID), at_limit).tumour.sum() == 35
+
+
+def test_holes_are_filled_when_asked():
+    labels = np.array(labels_of(liver=(1, 19)).labels)
+    labels[8:10, 8:10, 8:10] = 0
+    assert clean(LabelMap(labels, GRID), KEEP).liver.sum() == 18**3 - 8
+    filled = Postprocessing(opening_voxels=0, fill_holes=True)
+    assert clean(LabelMap(labels, GRID), filled).liver.sum() == 18**3
+
+
+def test_empty_stays_empty():
+    empty = LabelMap(np.zeros(GRID.shape, np.uint8), GRID)
+    assert not clean(empty, PAPER).labels.any()
+
+
+def test_what_was_removed_does_not_come_back_on_another_grid():
+    rng = np.random.default_rng(3)
+    p = rng.random((3, *GRID.shape)).astype(np.float32)
+    p[1, 3:15, 3:15, 3:15] += 1
+    p /= p.sum(axis=0)
+    before = ProbabilityMap(p, GRID)
+    after = postprocess(before, Postprocessing(opening_voxels=1, min_lesion_ml=0.1))
+    np.testing.assert_array_equal(
+        after.argmax().labels, clean(before.argmax(), Postprocessing(opening_voxels=1, min_lesion_ml=0.1)).labels
+    )
+    fine = resample.onto(after, GRID.regrid((50, 50, 50), 0.8)).argmax()
+    # Without cleaning the noise outside would show up as hundreds of livers.
+    outside = resample.onto(after.argmax(), fine.geometry).liver
+    assert not (fine.liver & ~outside)[:8].any()

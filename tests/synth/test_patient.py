@@ -1,0 +1,178 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from hepatica.core.components import largest
+from hepatica.core.geometry import Geometry
+from hepatica.core.volume import Volume
+from hepatica.io import anatomies, patients, read, read_labelmap, write_labelmap, write_volume
+from hepatica.core.volume import LabelMap
+from hepatica.core.errors import ConfigError, InputError
+from hepatica.synth import artefacts, deform, patient
+from hepatica.synth.anatomy import from_labels
+from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.tissues import Tissue
+
+
+@pytest.fixture(scope="module")
+def anatomy():
+    return procedural_anatomy(np.random.default_rng(5))
+
+
+def test_organs_are_in_place(anatomy):
+    assert 800 < anatomy.liver.sum() * 0.008 < 3500
+    assert largest(anatomy.liver).sum() > 0.9 * anatomy.liver.sum()
+    x, y, z = (
+        {
+            t: anatomy.geometry.to_patient(np.argwhere(anatomy.tissue == t).mean(axis=0))[a]
+            for t in (Tissue.LIVER, Tissue.SPLEEN, Tissue.BONE, Tissue.LUNG, Tissue.STOMACH)
+        }
+        for a in range(3)
+    )
+    assert x[Tissue.LIVER] > 20 > -20 > x[Tissue.SPLEEN]  # right is positive
+    assert x[Tissue.STOMACH] < 0
+    assert z[Tissue.LUNG] > z[Tissue.LIVER]
+    assert y[Tissue.LIVER] > anatomy.body_centre_mm[1] - 60
+    found = {Tissue(int(t)) for t in np.unique(anatomy.tissue)}
+    assert {Tissue.KIDNEY, Tissue.LIVER_VESSEL, Tissue.VEIN, Tissue.ARTERY, Tissue.FAT} <= found
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    for folder in ("a", "b"):
+        list(patients.write_cohort(tmp_path / folder, 2, seed=3))
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
+    assert len(files) == 6
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    one, two = (tmp_path / "a/images" / f"patient_000{n}.nii.gz" for n in (1, 2))
+    assert one.read_bytes() != two.read_bytes()
+
+
+def test_a_patient_does_not_depend_on_the_others():
+    alone = patients.patient(3, 2, ())
+    again = [patients.patient(3, n, ()) for n in (1, 2)][1]
+    assert alone.seed == again.seed
+    assert alone.scan.matches(again.scan)
+
+
+def test_image_and_labels_share_a_grid_and_lesions_lie_in_the_liver(tmp_path):
+    image, truth = patients.write_patient(patients.patient(1, 1, ()), tmp_path)
+    volume, labels = read(image), read_labelmap(truth)
+    assert volume.geometry.matches(labels.geometry, 1e-4)
+    liver_signal = np.median(volume.voxels[labels.parenchyma])
+    air = np.median(volume.voxels[:2, :2])
+    assert liver_signal > 5 * air
+    assert set(np.unique(labels.labels)) <= {0, 1, 2}
+
+
+def test_a_training_sample_is_exact_on_its_grid(anatomy):
+    rng = np.random.default_rng(8)
+    drawn = patient.draw(rng, anatomy, patient.TRAINING, "x")
+    grid = drawn.scan.canonical().regrid((48, 48, 32), 8)
+    classes = ("background", "liver", "tumour", "spleen", "kidney")
+    image, target = patient.training_sample(drawn, drawn.scan, grid, classes)
+    assert image.geometry is drawn.scan
+    assert target.shape == grid.shape
+    _, tissue, labels = patient.render(drawn, grid)
+    np.testing.assert_array_equal(target == 3, tissue == Tissue.SPLEEN)
+    np.testing.assert_array_equal(target == 2, labels.tumour)
+    np.testing.assert_array_equal(np.isin(target, (1, 2)), labels.liver)
+
+
+def test_deformations_do_not_fold(anatomy):
+    for seed in range(5):
+        drawn = deform.draw(np.random.default_rng(seed), anatomy.geometry, np.zeros(3))
+        grid = anatomy.geometry.regrid((60, 45, 45), 6)
+        index = np.stack(drawn.source_index(grid, anatomy.geometry))
+        gradient = np.stack([np.gradient(c) for c in index])
+        assert (np.linalg.det(np.moveaxis(gradient, (0, 1), (-2, -1))) > 0).all()
+
+
+def test_no_deformation_is_the_anatomy_itself(anatomy):
+    still = deform.Deformation(
+        np.eye(3), np.zeros(3), np.zeros((3, 3, 3, 3), np.float32), anatomy.geometry.regrid((3, 3, 3), 200)
+    )
+    index = still.source_index(anatomy.geometry, anatomy.geometry)
+    np.testing.assert_array_equal(deform.gather(anatomy.tissue, index), anatomy.tissue)
+
+
+def test_noise_is_rician_and_of_the_strength_that_was_drawn():
+    grid = Geometry.from_spacing((40, 40, 40), 2)
+    flat = Volume(np.full(grid.shape, 1.0, np.float32), grid)
+    drawn = artefacts.Artefacts(np.zeros((3, 3, 3), np.float32), noise=0.05, gamma=1.0, seed=1)
+    found = artefacts.acquire(flat, grid, drawn).voxels
+    assert found.std() == pytest.approx(0.05, rel=0.05)
+    dark = artefacts.acquire(Volume(flat.voxels * 0, grid), grid, drawn).voxels
+    assert dark.mean() == pytest.approx(0.05 * np.sqrt(np.pi / 2), rel=0.05)
+
+
+def test_bias_is_a_smooth_factor():
+    grid = Geometry.from_spacing((40, 40, 40), 2)
+    flat = Volume(np.full(grid.shape, 1.0, np.float32), grid)
+    bias = np.random.default_rng(0).normal(0, 0.2, (4, 4, 4)).astype(np.float32)
+    drawn = artefacts.Artefacts(bias, noise=0.0, gamma=1.0, seed=1)
+    found = artefacts.acquire(flat, grid, drawn).voxels
+    assert found.std() > 0.05
+    assert np.abs(np.diff(found, axis=0)).max() < 0.1
+
+
+def made_up_ct():
+    grid = Geometry.from_spacing((60, 50, 40), (5.0, 5.0, 6.0))
+    point = grid.to_patient(np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), -1))
+    ct = np.zeros(grid.shape, np.float32)
+    body = (point[..., 0] / 130) ** 2 + (point[..., 1] / 100) ** 2 < 1
+    rng = np.random.default_rng(0)
+    ct[body] = rng.choice([20.0, 100.0, 150.0, 230.0], p=(0.3, 0.4, 0.2, 0.1), size=body.sum())
+    liver = np.linalg.norm(point - (60, 10, 0), axis=-1) < 45
+    ct[liver] = 160
+    return Volume(ct, grid), LabelMap(np.where(liver, 7, 0).astype(np.uint8), grid)
+
+
+def test_real_label_maps_come_in_through_a_mapping_file(tmp_path):
+    ct, labels = made_up_ct()
+    write_volume(tmp_path / "p1_ct.nii.gz", ct)
+    write_labelmap(tmp_path / "p1_lab.nii.gz", labels)
+    (tmp_path / "anatomies.json").write_text(
+        '{"labels": "*_lab.nii.gz", "label_suffix": "_lab.nii.gz", "image_suffix": "_ct.nii.gz",'
+        ' "tissues": {"7": "liver"}}'
+    )
+    (found,) = anatomies.anatomies(tmp_path)
+    assert found.name == "p1"
+    assert found.liver.sum() * 0.008 == pytest.approx(4 / 3 * np.pi * 4.5**3, rel=0.1)
+    assert (found.tissue == Tissue.FAT).sum() > 1000
+    assert (found.tissue[0] == Tissue.AIR).all()
+    assert found.texture is not None
+    assert list(anatomies.anatomies(tmp_path, ("p1_*",))) == []
+
+
+def test_mappings_that_are_wrong_are_refused(tmp_path):
+    with pytest.raises(InputError, match="known data set"):
+        anatomies.find(tmp_path)
+    own = tmp_path / "anatomies.json"
+    own.write_text('{"labels": "*", "label_suffix": "", "image_suffix": "", "tissues": {"1": "gold"}}')
+    with pytest.raises(ConfigError, match="gold"):
+        anatomies.find(tmp_path).table()
+    own.write_text("[]")
+    with pytest.raises(ConfigError, match="not a valid mapping"):
+        anatomies.find(tmp_path)
+
+
+def test_no_liver_no_anatomy():
+    ct, labels = made_up_ct()
+    with pytest.raises(InputError, match="no liver"):
+        from_labels("p1", labels, ct, np.zeros(256, np.uint8))
+
+
+def test_an_mri_keeps_its_own_image():
+    ct, labels = made_up_ct()
+    table = np.zeros(256, np.uint8)
+    table[7] = Tissue.LIVER
+    found = from_labels("p1", labels, ct, table, "mr")
+    assert np.median(found.image[found.liver]) == pytest.approx(1, abs=0.02)
+    rng = np.random.default_rng(0)
+    drawn = patient.draw(rng, found, patient.TRAINING, "x")
+    image, _, truth = patient.render(drawn, drawn.scan.canonical().regrid((40, 40, 30), 8))
+    assert truth.liver.any()
+    assert np.isfinite(image.voxels).all()
+    assert dataclasses.is_dataclass(drawn)
