@@ -12,7 +12,9 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 
 def test_openvino_is_imported_in_one_place():
-    users = [p.name for p in SOURCES if re.search(r"^\s*(import|from) openvino", p.read_text(), re.M)]
+    users = [
+        p.name for p in SOURCES if re.search(r"^\s*(import|from) openvino", p.read_text(), re.M)
+    ]
     assert users == ["quiet_openvino.py"]
 
 

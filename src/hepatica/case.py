@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-
 import hepatica
 from hepatica import io
 from hepatica.core.errors import OutputError
@@ -194,8 +193,6 @@ def peak_memory_mb() -> float | None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in kilobytes, macOS in bytes.
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
-
-
 
 
 def done_row(report: Report, seconds: float) -> CaseRow:

@@ -155,7 +155,9 @@ def demo(
     m = report.measurements
     console.print(f"Liver {m.liver_ml:.0f} ml, {len(m.findings)} lesions, {m.tumour_ml:.1f} ml.")
     for region, dice in demonstration.dice(made.truth, folder).items():
-        console.print(f"Dice against the truth, {region}: " + ("-" if dice is None else f"{dice:.3f}"))
+        console.print(
+            f"Dice against the truth, {region}: " + ("-" if dice is None else f"{dice:.3f}")
+        )
     console.print(f"Image:     {made.image}")
     console.print(f"Label map: {folder / (report.case + '_seg.nii.gz')}")
     console.print(f"Report:    {folder / case.REPORT}")

@@ -3,11 +3,11 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.orientations import ORIENTATIONS, oblique, stored
 
 from hepatica.core import resample
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, ProbabilityMap, Volume
-from tests.orientations import ORIENTATIONS, oblique, stored
 
 GRID = Geometry.from_spacing((12, 10, 8), (1.5, 2.0, 3.0), (5, -5, 10))
 
@@ -52,9 +52,7 @@ def test_aligned_grids_agree_with_simpleitk(orientation, spacing, shift):
         np.eye(3).ravel(),
         0.0,
     )
-    np.testing.assert_allclose(
-        ours, sitk.GetArrayFromImage(theirs).transpose(), atol=2e-4
-    )
+    np.testing.assert_allclose(ours, sitk.GetArrayFromImage(theirs).transpose(), atol=2e-4)
 
 
 def test_oblique_grids_agree_with_the_aligned_way():
@@ -70,7 +68,9 @@ def test_oblique_grids_agree_with_the_aligned_way():
 def test_linear_ramp_by_hand():
     ramp = np.arange(4, dtype=np.float32)[:, None, None] * np.ones((4, 2, 2), np.float32)
     volume = Volume(ramp, Geometry((4, 2, 2), np.eye(4)))
-    target = Geometry((7, 2, 2), np.array([[0.5, 0, 0, 0.25], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
+    target = Geometry(
+        (7, 2, 2), np.array([[0.5, 0, 0, 0.25], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    )
     found = resample.onto(volume, target, fill=-9).voxels[:, 0, 0]
     np.testing.assert_allclose(found, [0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.0], atol=1e-6)
 

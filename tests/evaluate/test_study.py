@@ -53,7 +53,7 @@ def labelmap(liver, tumour=()):
     return LabelMap(labels, GRID)
 
 
-@pytest.fixture()
+@pytest.fixture
 def cohort(tmp_path):
     for name in ("predictions", "references"):
         (tmp_path / name).mkdir()

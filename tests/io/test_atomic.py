@@ -50,6 +50,8 @@ def test_synced_before_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Path, "replace", lambda a, b: (done.append("replace"), replace(a, b))[1])
     write_bytes(tmp_path / "a", b"x")
     assert done[:2] == ["sync", "replace"]
+    if os.name == "posix":
+        assert done[2:] == ["sync"], "of the folder"
 
 
 @pytest.mark.parametrize(

@@ -319,11 +319,23 @@ def test_memory_before_voxels(series: Any, voxels: Any) -> None:
 
 
 def test_values_that_break_the_standard(series: Any, voxels: Any) -> None:
-    """Too long a number is read, and no warning escapes."""
-    folder = series(voxels, AXIAL)
+    """A UID with a letter in it is read, and no warning escapes; a spacing with one is not."""
+
+    def change(k: int, data: Any) -> None:
+        data.SeriesInstanceUID = "1.2.3.4567"
+
+    folder = series(voxels, AXIAL, change)
+    substitute(folder, b"1.2.3.4567", b"1.2.x.4567")
+    file = next(folder.iterdir())
+    with pytest.warns(UserWarning, match="Invalid value for VR UI"):
+        assert pydicom.dcmread(file).SeriesInstanceUID == "1.2.x.4567"
+    np.testing.assert_array_equal(io.read(folder).voxels, voxels)
+    substitute(folder, b"1.2\\1.5 ", b"1.2\\1.5a")
+    assert "truncated or damaged" in refused(folder, "IM")
+
+
+def substitute(folder: Path, old: bytes, new: bytes) -> None:
     for file in folder.iterdir():
         content = file.read_bytes()
-        assert content.count(b"T1 portal venous") == 1
-        content = content.replace(b"1.2\\1.5 ", b"1.2\\1.5a")
-        file.write_bytes(content)
-    assert "truncated or damaged" in refused(folder, "IM")
+        assert content.count(old) == 1
+        file.write_bytes(content.replace(old, new))

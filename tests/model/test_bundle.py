@@ -7,7 +7,7 @@ from hepatica.core.errors import BundleError
 from hepatica.model import bundle as bundles
 
 
-@pytest.fixture()
+@pytest.fixture
 def copy(tiny_bundle, tmp_path):
     return shutil.copytree(tiny_bundle.folder, tmp_path / "copy")
 

@@ -76,7 +76,8 @@ def test_what_was_removed_does_not_come_back_on_another_grid():
     before = ProbabilityMap(p, GRID)
     after = postprocess(before, Postprocessing(opening_voxels=1, min_lesion_ml=0.1))
     np.testing.assert_array_equal(
-        after.argmax().labels, clean(before.argmax(), Postprocessing(opening_voxels=1, min_lesion_ml=0.1)).labels
+        after.argmax().labels,
+        clean(before.argmax(), Postprocessing(opening_voxels=1, min_lesion_ml=0.1)).labels,
     )
     fine = resample.onto(after, GRID.regrid((50, 50, 50), 0.8)).argmax()
     # Without cleaning the noise outside would show up as hundreds of livers.

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from tests.phantom import GRID, PLAN, phantom
 
 from hepatica.core.geometry import Geometry, whole
 from hepatica.core.volume import Volume
 from hepatica.model.plan import PLANS, Margin
 from hepatica.pipeline.preprocess import network_grid, preprocess, robust, widen, zscore
-from tests.phantom import GRID, PLAN, phantom
 
 
 def test_grid_is_as_fine_as_it_may_be_and_as_coarse_as_it_must():
@@ -44,7 +44,9 @@ def test_robust_ignores_what_was_not_seen():
     np.testing.assert_allclose(padded[seen], alone, atol=1e-6)
     assert np.unique(padded[10:]).size == 1
     assert padded[10:].max() <= alone.min() + 1e-6
-    assert not robust(np.full((4, 4, 4), 3, np.float32), whole(Geometry((4, 4, 4), np.eye(4)))).any()
+    assert not robust(
+        np.full((4, 4, 4), 3, np.float32), whole(Geometry((4, 4, 4), np.eye(4)))
+    ).any()
 
 
 def test_robust_has_unit_deviation_over_the_patient():

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from hepatica.core.components import largest
-from hepatica.core.geometry import Geometry
-from hepatica.core.volume import Volume
-from hepatica.io import anatomies, patients, read, read_labelmap, write_labelmap, write_volume
-from hepatica.core.volume import LabelMap
 from hepatica.core.errors import ConfigError, InputError
+from hepatica.core.geometry import Geometry
+from hepatica.core.volume import LabelMap, Volume
+from hepatica.io import anatomies, patients, read, read_labelmap, write_labelmap, write_volume
 from hepatica.synth import artefacts, deform, patient
 from hepatica.synth.anatomy import from_labels
 from hepatica.synth.procedural import procedural_anatomy
@@ -91,7 +90,10 @@ def test_deformations_do_not_fold(anatomy):
 
 def test_no_deformation_is_the_anatomy_itself(anatomy):
     still = deform.Deformation(
-        np.eye(3), np.zeros(3), np.zeros((3, 3, 3, 3), np.float32), anatomy.geometry.regrid((3, 3, 3), 200)
+        np.eye(3),
+        np.zeros(3),
+        np.zeros((3, 3, 3, 3), np.float32),
+        anatomy.geometry.regrid((3, 3, 3), 200),
     )
     index = still.source_index(anatomy.geometry, anatomy.geometry)
     np.testing.assert_array_equal(deform.gather(anatomy.tissue, index), anatomy.tissue)
@@ -119,7 +121,9 @@ def test_bias_is_a_smooth_factor():
 
 def made_up_ct():
     grid = Geometry.from_spacing((60, 50, 40), (5.0, 5.0, 6.0))
-    point = grid.to_patient(np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), -1))
+    point = grid.to_patient(
+        np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), -1)
+    )
     ct = np.zeros(grid.shape, np.float32)
     body = (point[..., 0] / 130) ** 2 + (point[..., 1] / 100) ** 2 < 1
     rng = np.random.default_rng(0)
@@ -150,7 +154,9 @@ def test_mappings_that_are_wrong_are_refused(tmp_path):
     with pytest.raises(InputError, match="known data set"):
         anatomies.find(tmp_path)
     own = tmp_path / "anatomies.json"
-    own.write_text('{"labels": "*", "label_suffix": "", "image_suffix": "", "tissues": {"1": "gold"}}')
+    own.write_text(
+        '{"labels": "*", "label_suffix": "", "image_suffix": "", "tissues": {"1": "gold"}}'
+    )
     with pytest.raises(ConfigError, match="gold"):
         anatomies.find(tmp_path).table()
     own.write_text("[]")

@@ -21,7 +21,7 @@ def components(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.i
     sizes : (n,) int64
         Voxels of each part, descending; empty when the mask is.
     """
-    found, n = ndimage.label(mask, structure=_TOUCHING)
+    found, n = ndimage.label(mask, structure=_TOUCHING, output=np.int32)
     sizes = np.bincount(found.ravel(), minlength=n + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
     rank = np.zeros(n + 1, dtype=np.int32)

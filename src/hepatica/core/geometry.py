@@ -109,17 +109,14 @@ class Geometry:
         orientation = io_orientation(self.affine)
         order = np.argsort(orientation[:, 0])
         shape = tuple(self.shape[int(a)] for a in order)
-        return Geometry(
-            (shape[0], shape[1], shape[2]), self.affine @ inv_ornt_aff(orientation, self.shape)
-        )
+        back = inv_ornt_aff(orientation, self.shape)
+        return Geometry((shape[0], shape[1], shape[2]), self.affine @ back)
 
     def crop(self, box: Box) -> Geometry:
         """The sub-grid under `box`, which must lie inside and not be empty."""
         starts = [s.start for s in box]
         shape = tuple(s.stop - s.start for s in box)
-        if any(
-            not 0 <= s.start < s.stop <= n for s, n in zip(box, self.shape, strict=True)
-        ):
+        if any(not 0 <= s.start < s.stop <= n for s, n in zip(box, self.shape, strict=True)):
             raise ValueError(f"box {box} does not lie inside a grid of {self.shape}")
         affine = self.affine.copy()
         affine[:3, 3] = self.to_patient(starts)

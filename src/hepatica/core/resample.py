@@ -10,7 +10,7 @@ go through SimpleITK.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import numpy as np
 import SimpleITK as sitk
@@ -19,15 +19,27 @@ from numpy.typing import NDArray
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, ProbabilityMap, Volume
 
-Image = TypeVar("Image", Volume, LabelMap, ProbabilityMap)
+Voxel = TypeVar("Voxel", np.float32, np.uint8)
 
 #: A grid counts as aligned when no voxel is off by more than this, in source voxels.
 TOLERANCE = 1e-4
 
 
+@overload
 def onto(
-    image: Image, geometry: Geometry, *, fill: float = 0.0, antialias: bool = False
-) -> Image:
+    image: Volume, geometry: Geometry, *, fill: float = ..., antialias: bool = ...
+) -> Volume: ...
+@overload
+def onto(image: LabelMap, geometry: Geometry, *, fill: float = ...) -> LabelMap: ...
+@overload
+def onto(image: ProbabilityMap, geometry: Geometry, *, antialias: bool = ...) -> ProbabilityMap: ...
+def onto(
+    image: Volume | LabelMap | ProbabilityMap,
+    geometry: Geometry,
+    *,
+    fill: float = 0.0,
+    antialias: bool = False,
+) -> Volume | LabelMap | ProbabilityMap:
     """`image` on the grid `geometry`.
 
     Volumes and probabilities are interpolated trilinearly, label maps take the
@@ -97,9 +109,7 @@ def _interpolate(
     moved = np.transpose(array, aligned.axis)
     weights = [
         _weights(n, m, s, o, antialias)
-        for n, m, s, o in zip(
-            moved.shape, target.shape, aligned.scale, aligned.offset, strict=True
-        )
+        for n, m, s, o in zip(moved.shape, target.shape, aligned.scale, aligned.offset, strict=True)
     ]
     result = np.asarray(moved, np.float32)
     if fill:
@@ -117,7 +127,7 @@ def _weights(
 ) -> NDArray[np.float32] | slice:
     """(m, n) linear weights from n source to m target voxels; a slice where none is needed."""
     where = scale * np.arange(m) + offset
-    if abs(scale) == 1 and offset == round(offset) and 0 <= where.min() and where.max() < n:
+    if abs(scale) == 1 and offset == round(offset) and where.min() >= 0 and where.max() < n:
         first, last = int(where[0]), int(where[-1])
         step = 1 if scale > 0 else -1
         stop: int | None = last + step
@@ -129,7 +139,7 @@ def _weights(
     weights = np.maximum(0.0, 1.0 - distance / width)
     weights /= weights.sum(axis=1, keepdims=True)
     weights[(where < -0.5 - TOLERANCE) | (where > n - 0.5 + TOLERANCE)] = 0
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)
 
 
 def _apply(
@@ -165,8 +175,8 @@ def _nearest(
 
 
 def _with_simpleitk(
-    array: NDArray[np.generic], source: Geometry, target: Geometry, fill: float, how: int
-) -> NDArray[np.generic]:  # type: ignore[type-var]
+    array: NDArray[Voxel], source: Geometry, target: Geometry, fill: float, how: int
+) -> NDArray[Voxel]:
     # In source voxel coordinates the source is a unit grid, so that shear, which
     # SimpleITK's direction matrices do not allow, is carried by the transform.
     image = sitk.GetImageFromArray(np.ascontiguousarray(np.transpose(array)))

@@ -68,9 +68,7 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
     return pairs, lonely
 
 
-def score(
-    pairs: Iterable[Pair], reference_labels: Mapping[str, int] | None = None
-) -> list[Score]:
+def score(pairs: Iterable[Pair], reference_labels: Mapping[str, int] | None = None) -> list[Score]:
     """Score every pair on the reference's grid.
 
     Parameters

@@ -10,15 +10,33 @@ from pathlib import Path
 
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.io import checks, nifti
-from hepatica.io.atomic import atomically, write_bytes, write_text
-from hepatica.io.inputs import NIFTI, VOLUMES, case_name, extension, find_inputs, is_image, unknown
+from hepatica.io.atomic import (
+    atomically,
+    folder_atomically,
+    make_folder,
+    write_bytes,
+    write_text,
+)
+from hepatica.io.inputs import (
+    NIFTI,
+    VOLUMES,
+    case_name,
+    expand_inputs,
+    extension,
+    find_inputs,
+    is_image,
+    unknown,
+)
 from hepatica.io.nifti import write_labelmap, write_volume
 
 __all__ = [
     "atomically",
     "case_name",
+    "expand_inputs",
     "find_inputs",
+    "folder_atomically",
     "is_image",
+    "make_folder",
     "read",
     "read_labelmap",
     "write_bytes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,11 +19,52 @@ _HINTS = {
     errno.EPERM: "You may not write there: choose another folder or change its permissions.",
     errno.EROFS: "The disk is read-only: choose another folder.",
     errno.ENOENT: "Make the folder first.",
+    errno.EEXIST: "A file of that name is in the way: choose another name.",
     errno.ENOTDIR: "A part of the path is a file, not a folder: choose another path.",
     errno.EEXIST: "A file of that name is in the way: choose another name.",
     errno.EISDIR: "A folder of that name is in the way: choose another name.",
     errno.ENAMETOOLONG: "The name is too long: choose a shorter one.",
 }
+
+
+@contextmanager
+def folder_atomically(path: str | Path) -> Iterator[Path]:
+    """An empty temporary folder that becomes `path` when the block succeeds.
+
+    It lies beside `path`, under a name that starts with a dot; the folders above are
+    made. Its files are synced to the disk before it is renamed. An earlier folder
+    `path` is replaced, or stays as it was if the block fails.
+
+    Raises
+    ------
+    OutputError
+        For whatever the operating system refuses, in the block or after it.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    mark = secrets.token_hex(6)
+    temporary = path.with_name(f".{path.name[:80]}-{mark}")
+    earlier = path.with_name(f".{path.name[:80]}-{mark}-old")
+    try:
+        temporary.mkdir()
+        yield temporary
+        for file in temporary.iterdir():
+            with file.open("r+b") as stream:
+                os.fsync(stream.fileno())
+        if path.exists():
+            path.replace(earlier)
+        try:
+            temporary.replace(path)
+        except OSError:
+            if earlier.exists():
+                earlier.replace(path)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
+        for left in (temporary, earlier):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from hepatica.core.errors import InputError
 from hepatica.io import checks
 
 NIFTI = (".nii.gz", ".nii")
+LISTS = (".txt", ".csv")
 VOLUMES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
 
@@ -71,6 +74,50 @@ def find_inputs(path: str | Path) -> list[Path]:
     if is_series(path):
         return [path]
     return [p for p in entries if is_series(p)]
+
+
+def expand_inputs(paths: Iterable[str | Path]) -> list[Path]:
+    """Every case that `paths` stand for, in order: files, folders, and lists of these.
+
+    A list is a .txt or .csv file with one path per line, or in the first column; empty
+    lines, comments (#) and a head line such as ``path`` do not count. Its relative
+    paths start at its own folder.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist or holds no image, or if two cases have the same name.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        listed = _listed(path) if path.suffix.lower() in LISTS else [path]
+        for one in listed:
+            inputs = find_inputs(one) if checks.is_folder(one) else [one]
+            if not inputs:
+                raise InputError(
+                    f"{one.name} holds no image that Hepatica reads.",
+                    f"Give files that end in {', '.join(NIFTI + VOLUMES)}, or a DICOM folder.",
+                )
+            found += inputs
+    first: dict[str, Path] = {}
+    for one in found:
+        name = case_name(one)
+        if name in first:
+            raise InputError(
+                f"{first[name]} and {one} would both be the case {name}.",
+                "Rename one, or segment them into different folders.",
+            )
+        first[name] = one
+    return found
+
+
+def _listed(path: Path) -> list[Path]:
+    with checks.readable(path):
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    cells = [next(csv.reader([line]), [""])[0].strip() for line in lines]
+    if cells and cells[0].lower() in ("path", "image", "file", "source", "input"):
+        cells = cells[1:]
+    return [path.parent / cell for cell in cells if cell and not cell.startswith("#")]
 
 
 def unknown(path: Path) -> InputError:

@@ -23,9 +23,7 @@ def patient(
     """Patient `number` of a cohort; depends on the seed, its number and the anatomies alone."""
     rng = np.random.default_rng([cohort_seed, number])
     name = f"patient_{number:04d}"
-    anatomy = (
-        anatomies[int(rng.integers(len(anatomies)))] if anatomies else procedural_anatomy(rng)
-    )
+    anatomy = anatomies[int(rng.integers(len(anatomies)))] if anatomies else procedural_anatomy(rng)
     return draw(rng, anatomy, recipe, name)
 
 

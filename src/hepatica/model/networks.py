@@ -37,7 +37,9 @@ def build(stage: StagePlan) -> nn.Module:
     try:
         return _BUILDERS[plan.name](plan, len(stage.classes), stage)
     except (TypeError, KeyError) as error:
-        raise ConfigError(f"The options of network {plan.name!r} are not valid: {error}.") from error
+        raise ConfigError(
+            f"The options of network {plan.name!r} are not valid: {error}."
+        ) from error
 
 
 def _unet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
@@ -92,9 +94,7 @@ def _segresnet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
         "init_filters": options.pop("init_filters"),
     }
     if options.pop("vae", False):
-        return _WithoutSideOutput(
-            SegResNetVAE(input_image_size=stage.size, **arguments, **options)
-        )
+        return _WithoutSideOutput(SegResNetVAE(input_image_size=stage.size, **arguments, **options))
     return SegResNet(**arguments, **options)
 
 
@@ -134,3 +134,13 @@ class Probabilities(nn.Module):
 def parameters(network: nn.Module) -> int:
     """Number of trainable weights."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """The layout in which convolutions are fastest on a CPU; in place."""
+    return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+
+def contiguous(network: nn.Module) -> nn.Module:
+    """The layout in which weights are stored; in place."""
+    return network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]

@@ -19,18 +19,14 @@ CLASSES = ("background", "liver", "tumour")
 NetworkName = Literal["unet", "vnet", "segresnet", "highresnet"]
 
 
-class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A frozen value that reads itself from JSON and refuses what it does not know."""
-
-
-class NetworkPlan(_Record):
+class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which network, and its hyperparameters as `hepatica.model.networks` takes them."""
 
     name: NetworkName
     options: dict[str, Any] = {}
 
 
-class StagePlan(_Record):
+class StagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One network of the cascade and what it sees.
 
     Parameters
@@ -65,7 +61,7 @@ class StagePlan(_Record):
             raise ValueError(f"classes must start with {', '.join(CLASSES)}")
 
 
-class Margin(_Record):
+class Margin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How far the liver box is widened on each side before stage 2.
 
     The paper prints "-20 voxels" for inference; a negative margin would cut the
@@ -80,7 +76,7 @@ class Margin(_Record):
             raise ValueError(f"margin {self.amount} is not between 0 and 200")
 
 
-class Postprocessing(_Record):
+class Postprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is cleaned from a stage's labels, on the stage's isotropic grid.
 
     The liver is its largest component, always. Lesions are what lies inside it,
@@ -93,7 +89,7 @@ class Postprocessing(_Record):
     fill_holes: bool = False
 
 
-class Plan(_Record):
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The cascade: stage 1 finds the liver, stage 2 segments it and its lesions."""
 
     name: str
@@ -121,7 +117,7 @@ class Plan(_Record):
 
 
 _PAPER_NETWORKS: dict[NetworkName, dict[str, Any]] = {
-    "unet": {"channels": (16, 32, 64, 128, 256), "res_units": 2, "norm": "instance"},
+    "unet": {"channels": [16, 32, 64, 128, 256], "res_units": 2, "norm": "instance"},
     "vnet": {"dropout": 0.5},
     "segresnet": {"init_filters": 8, "vae": True},
     "highresnet": {},
@@ -145,7 +141,7 @@ def _default() -> Plan:
     """Ours: a small unet at 4 mm finds the box, the same at 2 mm segments it."""
     network = NetworkPlan(
         name="unet",
-        options={"channels": (16, 32, 64, 96, 96), "res_units": 2, "norm": "instance_affine"},
+        options={"channels": [16, 32, 64, 96, 96], "res_units": 2, "norm": "instance_affine"},
     )
     classes = (*CLASSES, "spleen", "kidney")
     stage = StagePlan(
@@ -171,7 +167,7 @@ def _default() -> Plan:
 PLANS: dict[str, Plan] = {
     plan.name: plan
     for plan in (
-        *(_paper(name) for name in ("highresnet", "unet", "vnet", "segresnet")),  # type: ignore[arg-type]
+        *(_paper(name) for name in ("highresnet", "unet", "vnet", "segresnet")),
         _default(),
     )
 }

@@ -16,7 +16,7 @@ from hepatica.core.geometry import Box, Geometry, project
 from hepatica.core.volume import Label, LabelMap, ProbabilityMap, Volume
 from hepatica.model.engines import Engine
 from hepatica.model.plan import Plan, StagePlan
-from hepatica.pipeline.postprocess import clean, postprocess
+from hepatica.pipeline.postprocess import postprocess
 from hepatica.pipeline.preprocess import preprocess, widen
 
 #: Liver volumes outside this range are possible, but worth a second look.
@@ -78,9 +78,7 @@ class Segmenter:
             fine = postprocess(fine, self.plan.postprocessing)
         with clock.step("back to grid"):
             labels, tumour, kept = _back(fine, volume.geometry, box, probabilities)
-        return Segmentation(
-            labels, tumour, kept, _look(labels, fine, self.plan), clock.seconds
-        )
+        return Segmentation(labels, tumour, kept, _look(labels, fine, self.plan), clock.seconds)
 
     def _stage(self, number: int, volume: Volume, clock: _Clock) -> ProbabilityMap:
         stage: StagePlan = self.plan.stages[number]
@@ -138,9 +136,7 @@ def _look(labels: LabelMap, fine: ProbabilityMap, plan: Plan) -> tuple[str, ...]
 
 
 def _touches_border(mask: NDArray[np.bool_]) -> bool:
-    return any(
-        bool(np.take(mask, side, axis).any()) for axis in range(3) for side in (0, -1)
-    )
+    return any(bool(np.take(mask, side, axis).any()) for axis in range(3) for side in (0, -1))
 
 
 def _nothing(volume: Volume, probabilities: bool, clock: _Clock) -> Segmentation:

@@ -35,9 +35,7 @@ class Deformation:
         about[:3, :3] = self.matrix
         about[:3, 3] = self.centre_mm - self.matrix @ self.centre_mm
         chain = to_index @ about @ grid.affine
-        fields = [
-            resample.onto(Volume(u, self.control), grid).voxels for u in self.displacement_mm
-        ]
+        fields = [resample.onto(Volume(u, self.control), grid).voxels for u in self.displacement_mm]
         i, j, k = (np.arange(n, dtype=np.float32) for n in grid.shape)
         result = []
         for row, linear in zip(chain.astype(np.float32), to_index.astype(np.float32), strict=True):

@@ -200,7 +200,5 @@ def _distance(lesion: Lesion, part: Geometry) -> NDArray[np.float64]:
         reach = 2.6 * lesion.radii_mm.max() + 12
         control = Geometry.from_spacing((cells + 1,) * 3, reach / cells, lesion.centre_mm)
         bumps = Volume(rng.normal(0, 1, control.shape).astype(np.float32), control)
-        distance = distance * (
-            1 + lesion.roughness * share * resample.onto(bumps, part).voxels
-        )
+        distance = distance * (1 + lesion.roughness * share * resample.onto(bumps, part).voxels)
     return np.asarray(distance)

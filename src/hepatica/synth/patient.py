@@ -48,9 +48,7 @@ class Recipe:
 #: As a cohort would be: the paper's lesions, physics alone.
 COHORT = Recipe()
 #: As a network learns best: beyond what it will meet.
-TRAINING = Recipe(
-    slice_mm=(2.0, 9.0), random_contrast=0.3, lesion_free=0.15, extra_small=0.5
-)
+TRAINING = Recipe(slice_mm=(2.0, 9.0), random_contrast=0.3, lesion_free=0.15, extra_small=0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +111,7 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
     index = patient.deformation.source_index(grid, anatomy.geometry)
     tissue = np.asarray(deform.gather(anatomy.tissue, index), np.uint8)
     if anatomy.image is not None:
-        image = _apply_curve(patient.curve, deform.gather(anatomy.image, index))
+        image = _apply_curve(patient.curve, deform.gather(anatomy.image, index).astype(np.float32))
     else:
         spread = np.zeros(grid.shape, np.float32)
         if anatomy.texture is not None:
@@ -178,15 +176,15 @@ def _draw_scan(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe) -> Ge
     return Geometry.from_spacing((int(shape[0]), int(shape[1]), int(shape[2])), spacing, centre)
 
 
-def _draw_brightness(
-    rng: np.random.Generator, recipe: Recipe
-) -> tuple[str, NDArray[np.float64]]:
+def _draw_brightness(rng: np.random.Generator, recipe: Recipe) -> tuple[str, NDArray[np.float64]]:
     """Phase and signal of each tissue relative to liver."""
     if rng.random() < recipe.random_contrast:
         table = rng.uniform(0.1, 2.2, len(Tissue))
         table[Tissue.AIR] = 0
         table[Tissue.LUNG] = rng.uniform(0, 0.3)
-        table[Tissue.LESION] = rng.uniform(0.25, 0.85) if rng.random() < 0.8 else rng.uniform(1.15, 1.9)
+        table[Tissue.LESION] = (
+            rng.uniform(0.25, 0.85) if rng.random() < 0.8 else rng.uniform(1.15, 1.9)
+        )
         table[Tissue.LESION_RIM] = rng.uniform(0.8, 1.5)
         table[Tissue.LIVER] = 1
         return "random", table
@@ -212,9 +210,7 @@ def _draw_curve(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.concatenate([[0.0], knots])
 
 
-def _apply_curve(
-    curve: NDArray[np.float64], image: NDArray[np.generic]
-) -> NDArray[np.float32]:
+def _apply_curve(curve: NDArray[np.float64], image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.interp(image, np.linspace(0, 2.5, len(curve)), curve).astype(np.float32)
 
 
@@ -231,7 +227,5 @@ def _liver_points(
     return coarse.to_patient(picked + rng.uniform(-0.5, 0.5, picked.shape))
 
 
-def _pick(
-    rng: np.random.Generator, points: NDArray[np.float64], n: int
-) -> NDArray[np.float64]:
+def _pick(rng: np.random.Generator, points: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     return points[rng.integers(0, len(points), n)]

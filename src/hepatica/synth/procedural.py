@@ -6,6 +6,8 @@ z to the head. Sizes are those of adults; see `hepatica.synth.anatomy` for real 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,7 +47,9 @@ class _Painter:
     def near(self, *centre: float, by: float = 6.0) -> Point:
         return np.asarray(centre) + self.rng.normal(0, by, 3)
 
-    def ellipsoid(self, centre: Point, radii: tuple[float, float, float], by: float = 0.12) -> Field:
+    def ellipsoid(
+        self, centre: Point, radii: tuple[float, float, float], by: float = 0.12
+    ) -> Field:
         """Distance to an ellipsoid whose semi-axes vary by a share of `by`."""
         a, b, c = np.asarray(radii) * np.exp(self.rng.normal(0, by, 3))
         r = np.sqrt(
@@ -68,8 +72,15 @@ class _Painter:
             inside &= self.tissue == only
         self.tissue[inside] = tissue
 
-    def tube(self, start: Point, end: Point, r0: float, r1: float, tissue: Tissue,
-             only: Tissue | None = None) -> None:
+    def tube(
+        self,
+        start: Point,
+        end: Point,
+        r0: float,
+        r1: float,
+        tissue: Tissue,
+        only: Tissue | None = None,
+    ) -> None:
         """A cone with round ends, painted in the box that holds it."""
         r = max(r0, r1) + SPACING_MM
         low = self.grid.to_index(np.minimum(start, end) - r)
@@ -118,8 +129,9 @@ def _body(p: _Painter) -> None:
     left = top - rng.uniform(8, 22) - 0.006 * ((p.x + 80) ** 2 + (p.y + 5) ** 2)
     p.dome = (p.z - np.maximum(right, left) + p.bumps((50, 3))).astype(np.float32)
     p.paint(np.maximum(p.inner, -p.dome), Tissue.LUNG)
-    p.paint(np.maximum(p.inner + 3, p.ellipsoid(p.near(-20, 25, top + 35), (60, 48, 45))),
-            Tissue.HEART)
+    p.paint(
+        np.maximum(p.inner + 3, p.ellipsoid(p.near(-20, 25, top + 35), (60, 48, 45))), Tissue.HEART
+    )
     back = -p.depth + fat + wall
     for side in (-1, 1):
         p.paint(p.ellipsoid(np.array([side * 32, back - 2, 0]), (28, 20, 900)), Tissue.MUSCLE)
@@ -142,7 +154,7 @@ def _organs(p: _Painter) -> None:
     spleen = p.ellipsoid(p.near(-112, back - 25, 22), (28, 42, 52)) + p.bumps((30, 3))
     p.paint(np.maximum(below, spleen), Tissue.SPLEEN)
     path = [p.near(35, 15, -25), p.near(0, 25, -15), p.near(-45, 5, 0), p.near(-85, -25, 12)]
-    for start, end in zip(path[:-1], path[1:], strict=True):
+    for start, end in pairwise(path):
         p.tube(start, end, p.rng.uniform(8, 13), p.rng.uniform(7, 11), Tissue.PANCREAS)
     for side in (-1, 1):
         centre = p.near(side * 62, back - 20, -40 if side > 0 else -28)
@@ -150,7 +162,8 @@ def _organs(p: _Painter) -> None:
         p.paint(np.maximum(p.inner + 2, cortex), Tissue.KIDNEY)
         p.paint(cortex + 8 + p.bumps((10, 4)), Tissue.RENAL_MEDULLA, only=Tissue.KIDNEY)
         p.paint(cortex + 17, Tissue.FAT)
-        p.tube(centre + (side * -10, 8, 52), centre + (side * -18, 5, 62), 4, 2, Tissue.ADRENAL)
+        cap, tip = np.array([side * -10, 8, 52]), np.array([side * -18, 5, 62])
+        p.tube(centre + cap, centre + tip, 4, 2, Tissue.ADRENAL)
 
 
 def _liver(p: _Painter) -> None:
@@ -169,8 +182,18 @@ def _liver(p: _Painter) -> None:
     fissure = np.maximum(fissure, rng.uniform(20, 40) - p.y)
     shape = np.maximum(shape, -np.maximum(fissure, p.z - rng.uniform(0, 25)))
     shape = np.maximum(shape, -p.ellipsoid(p.near(20, 10, -25), (28, 30, 25)))
-    keep = (Tissue.KIDNEY, Tissue.RENAL_MEDULLA, Tissue.STOMACH, Tissue.BONE, Tissue.SPLEEN,
-            Tissue.PANCREAS, Tissue.HEART, Tissue.MUSCLE, Tissue.FLUID, Tissue.AIR)
+    keep = (
+        Tissue.KIDNEY,
+        Tissue.RENAL_MEDULLA,
+        Tissue.STOMACH,
+        Tissue.BONE,
+        Tissue.SPLEEN,
+        Tissue.PANCREAS,
+        Tissue.HEART,
+        Tissue.MUSCLE,
+        Tissue.FLUID,
+        Tissue.AIR,
+    )
     inside = (shape < 0) & ~np.isin(p.tissue, keep)
     p.tissue[inside] = Tissue.LIVER
     if rng.random() < 0.85:

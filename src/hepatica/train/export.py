@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from hepatica.model.engines.quiet_openvino import openvino
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -16,7 +15,8 @@ from hepatica.core.errors import BundleError
 from hepatica.model import bundle as bundles
 from hepatica.model.bundle import Bundle
 from hepatica.model.engines import openvino_engine, torch_engine
-from hepatica.model.networks import Probabilities
+from hepatica.model.engines.quiet_openvino import openvino
+from hepatica.model.networks import Probabilities, contiguous
 from hepatica.model.plan import Plan
 
 #: Labels that the engines may set differently on random input, as a share of the voxels.
@@ -40,11 +40,12 @@ def export(networks: tuple[nn.Module, nn.Module], plan: Plan, card: str, folder:
     (folder / bundles.PLAN).write_bytes(plan.to_json())
     (folder / bundles.CARD).write_text(card, encoding="utf-8")
     for number, (network, stage) in enumerate(zip(networks, plan.stages, strict=True), 1):
-        halved = copy.deepcopy(network).eval().to(memory_format=torch.contiguous_format)
+        halved = contiguous(copy.deepcopy(network).eval())
         weights = {k: _half(v) for k, v in halved.state_dict().items()}
         save_file(weights, folder / f"stage{number}.safetensors")
-        halved.load_state_dict({k: v.float() if v.is_floating_point() else v
-                                for k, v in weights.items()})
+        halved.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+        )
         example = torch.zeros(1, 1, *stage.size)
         model = openvino.convert_model(
             Probabilities(halved), example_input=example, input=[list(example.shape)]

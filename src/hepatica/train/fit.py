@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from hepatica.core.errors import HepaticaError
 from hepatica.core.volume import Label
-from hepatica.model.networks import build
+from hepatica.model.networks import build, channels_last
 from hepatica.model.plan import Plan
 from hepatica.train import checkpoint
 from hepatica.train.config import Training
@@ -64,7 +64,7 @@ def fit(
     """
     name = f"stage{stage + 1}"
     torch.manual_seed(training.seed)
-    network = build(plan.stages[stage]).to(memory_format=torch.channels_last_3d)
+    network = channels_last(build(plan.stages[stage]))
     if start_from is not None:
         network.load_state_dict(start_from.state_dict())
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -145,7 +145,7 @@ def _step(
     truth = torch.from_numpy(target.astype(np.int64))[None]
     loss = dice_and_cross_entropy(logits.float(), truth, training.tumour_weight)
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), training.clip)
     optimiser.step()
     return float(loss.detach())
@@ -168,7 +168,7 @@ def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> Non
 def _averaged(plan: Plan, stage: int, average: dict[str, Tensor]) -> nn.Module:
     network = build(plan.stages[stage])
     network.load_state_dict(average)
-    return network.to(memory_format=torch.channels_last_3d).eval()
+    return channels_last(network).eval()
 
 
 def _progress(step: int, steps: int, first: int, began: float, deadline: float) -> float:

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import numpy as np
-from hepatica.model.engines.quiet_openvino import openvino
 from numpy.typing import NDArray
 
 from hepatica.core.errors import BundleError
 from hepatica.model.bundle import Bundle
 from hepatica.model.engines import Engine, Network
+from hepatica.model.engines.quiet_openvino import openvino
 
 
 def load(bundle: Bundle, threads: int = 0) -> Engine:

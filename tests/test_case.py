@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pytest
+from tests.orientations import oblique
+from tests.phantom import GRID, PLAN, phantom, threshold_engine
+
+from hepatica import io
+from hepatica.case import Model, run_case
+from hepatica.core.errors import InputError, OutputError
+from hepatica.core.volume import Volume
+from hepatica.pipeline.cascade import Segmenter
+from hepatica.results.notice import RESEARCH_ONLY
+
+
+@pytest.fixture(scope="module")
+def model(tiny_bundle):
+    engine = threshold_engine()
+    return Model(tiny_bundle, engine, Segmenter(PLAN, engine))
+
+
+@pytest.fixture
+def image(tmp_path):
+    volume, _ = phantom(oblique(GRID, (3, -8, 5)))
+    path = tmp_path / "in" / "p1.nii.gz"
+    path.parent.mkdir()
+    io.write_volume(path, volume)
+    return path
+
+
+def test_what_is_written(model, image, tmp_path):
+    steps = []
+    report = run_case(
+        image, tmp_path / "out", model, save_probabilities=True, progress=steps.append
+    )
+    folder = tmp_path / "out" / "p1"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "lesions.csv",
+        "p1_seg.nii.gz",
+        "p1_tumour_probability.nii.gz",
+        "preview.png",
+        "report.json",
+    ]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["p1"]
+    labels = io.read_labelmap(folder / "p1_seg.nii.gz")
+    assert labels.geometry.matches(io.read(image).geometry, 1e-4)
+    written = json.loads((folder / "report.json").read_text())
+    assert written["notice"] == RESEARCH_ONLY
+    assert len(written["measurements"]["findings"]) == 2
+    assert written["provenance"]["input"]["sha256"] == io.read(image).source.sha256
+    assert written["provenance"]["bundle"]["sha256"] == model.bundle.sha256
+    assert set(written["timing"]["seconds"]) == set(steps)
+    assert {"read", "network 1", "network 2", "measure", "write", "preview"} <= set(steps)
+    assert len((folder / "lesions.csv").read_text().splitlines()) == 3
+    assert report.measurements.liver_ml > 500
+
+
+def test_an_earlier_result_is_kept_replaced_or_refused(model, image, tmp_path):
+    out = tmp_path / "out"
+    run_case(image, out, model)
+    stamp = (out / "p1" / "report.json").stat().st_mtime_ns
+    with pytest.raises(OutputError, match="--overwrite"):
+        run_case(image, out, model)
+    run_case(image, out, model, resume=True)
+    assert (out / "p1" / "report.json").stat().st_mtime_ns == stamp
+    run_case(image, out, model, overwrite=True)
+    assert (out / "p1" / "report.json").stat().st_mtime_ns > stamp
+    volume, _ = phantom(GRID)
+    io.write_volume(image, volume)
+    again = (out / "p1" / "report.json").stat().st_mtime_ns
+    run_case(image, out, model, resume=True)
+    assert (out / "p1" / "report.json").stat().st_mtime_ns > again
+
+
+def test_nothing_is_left_of_a_case_that_fails(model, image, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with pytest.raises(InputError):
+        run_case(tmp_path / "missing.nii.gz", out, model)
+    assert not out.exists()
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hepatica.case.lesions_csv", full)
+    with pytest.raises(OutputError, match="No space left"):
+        run_case(image, out, model)
+    assert list(out.iterdir()) == []
+
+
+def test_a_failed_overwrite_keeps_the_old_result(model, image, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run_case(image, out, model)
+    before = (out / "p1" / "report.json").read_bytes()
+    monkeypatch.setattr(
+        "hepatica.case.preview", lambda *a: (_ for _ in ()).throw(OSError(5, "I/O"))
+    )
+    with pytest.raises(OutputError):
+        run_case(image, out, model, overwrite=True)
+    assert (out / "p1" / "report.json").read_bytes() == before
+    assert [p.name for p in out.iterdir()] == ["p1"]
+
+
+def test_nothing_found_is_a_result(model, image, tmp_path):
+    volume, _ = phantom(GRID)
+    flat = Volume(np.where(volume.voxels > 50, 100, 0) + volume.voxels * 0.001, GRID)
+    io.write_volume(image, flat)
+
+    def nothing(voxels):
+        p = np.zeros((3, *voxels.shape), np.float32)
+        p[0] = 1
+        return p
+
+    engine = type(model.engine)("none", "fp32", "cpu", 1, (nothing, nothing))
+    empty = Model(model.bundle, engine, Segmenter(PLAN, engine))
+    report = run_case(image, tmp_path / "out", empty)
+    assert report.warnings == ("No liver was found; the label map is empty.",)
+    assert report.measurements.burden_percent is None
+    assert (tmp_path / "out" / "p1" / "preview.png").stat().st_size > 0
