@@ -142,9 +142,10 @@ def test_nothing_to_do_is_said(run, tmp_path, tiny_bundle):
     assert "empty" in err
 
 
-def test_wrong_use_is_2(run, tmp_path, image):
+def test_wrong_use_is_2(run, tmp_path, image, tiny_bundle):
     assert run("segment", image)[0] == 2
-    assert run("segment", image, "-o", tmp_path, "--engine", "abacus")[0] == 2
+    bundle = ("--bundle", tiny_bundle.folder)
+    assert run("segment", image, "-o", tmp_path, "--engine", "abacus", *bundle)[0] == 2
     assert run("nonsense")[0] == 2
     assert run("train", "-o", tmp_path, "--preset", "abacus")[0] == 2
 

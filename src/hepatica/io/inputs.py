@@ -114,7 +114,9 @@ def expand_inputs(paths: Iterable[str | Path]) -> list[Path]:
 def _listed(path: Path) -> list[Path]:
     with checks.readable(path):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    cells = [next(csv.reader([line]), [""])[0].strip() for line in lines]
+    if path.suffix.lower() == ".csv":
+        lines = [row[0] for row in csv.reader(lines) if row]
+    cells = [line.strip() for line in lines]
     if cells and cells[0].lower() in ("path", "image", "file", "source", "input"):
         cells = cells[1:]
     return [path.parent / cell for cell in cells if cell and not cell.startswith("#")]

@@ -84,8 +84,8 @@ class Postprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     least `min_lesion_ml`. `fill_holes` closes cavities of the liver.
     """
 
-    opening_voxels: float = 2
-    min_lesion_ml: float = 0
+    opening_voxels: float = 2.0
+    min_lesion_ml: float = 0.0
     fill_holes: bool = False
 
 
@@ -94,7 +94,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     name: str
     stages: tuple[StagePlan, StagePlan]
-    margin: Margin = Margin(amount=20, unit="voxels")
+    margin: Margin = Margin(amount=20.0, unit="voxels")
     postprocessing: Postprocessing = Postprocessing()
 
     def to_json(self) -> bytes:
@@ -158,8 +158,8 @@ def _default() -> Plan:
             stage,
             msgspec.structs.replace(stage, size=(112, 96, 96), spacing_mm=2.0),
         ),
-        margin=Margin(amount=15, unit="mm"),
-        postprocessing=Postprocessing(opening_voxels=1, min_lesion_ml=0.05, fill_holes=True),
+        margin=Margin(amount=15.0, unit="mm"),
+        postprocessing=Postprocessing(opening_voxels=1.0, min_lesion_ml=0.05, fill_holes=True),
     )
 
 

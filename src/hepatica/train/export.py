@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from hepatica.core.errors import BundleError
+from hepatica.core.geometry import Triple
 from hepatica.model import bundle as bundles
 from hepatica.model.bundle import Bundle
 from hepatica.model.engines import openvino_engine, torch_engine
@@ -46,14 +48,24 @@ def export(networks: tuple[nn.Module, nn.Module], plan: Plan, card: str, folder:
         halved.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
         )
-        example = torch.zeros(1, 1, *stage.size)
-        model = openvino.convert_model(
-            Probabilities(halved), example_input=example, input=[list(example.shape)]
-        )
+        model = _convert(halved, stage.size)
         openvino.save_model(model, folder / f"stage{number}.xml", compress_to_fp16=True)
     sealed = bundles.seal(folder, plan.name)
     _check(sealed)
     return sealed
+
+
+def _convert(network: nn.Module, size: Triple) -> openvino.Model:
+    """The OpenVINO model of a network for inputs of one size."""
+    example = torch.zeros(1, 1, *size)
+    with warnings.catch_warnings():
+        # torch deprecates the tracing that OpenVINO's converter still uses.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        return openvino.convert_model(
+            Probabilities(network), example_input=example, input=[list(example.shape)]
+        )
 
 
 def _half(tensor: torch.Tensor) -> torch.Tensor:
