@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.phantom import PLAN
 
 from hepatica.model.bundle import Bundle
 from hepatica.model.plan import NetworkPlan, Plan
+from tests.phantom import PLAN
 
 TINY = NetworkPlan(
     name="unet", options={"channels": [4, 8], "res_units": 1, "norm": "instance_affine"}

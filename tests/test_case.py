@@ -2,8 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from tests.orientations import oblique
-from tests.phantom import GRID, PLAN, phantom, threshold_engine
 
 from hepatica import io
 from hepatica.case import Model, run_case
@@ -11,6 +9,8 @@ from hepatica.core.errors import InputError, OutputError
 from hepatica.core.volume import Volume
 from hepatica.pipeline.cascade import Segmenter
 from hepatica.results.notice import RESEARCH_ONLY
+from tests.orientations import oblique
+from tests.phantom import GRID, PLAN, phantom, threshold_engine
 
 
 @pytest.fixture(scope="module")

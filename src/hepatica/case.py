@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -45,11 +45,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Model:
-    """A checked bundle, loaded into an engine: what all cases of a run share."""
+    """A checked bundle, loaded into an engine: what all cases of a run share.
+
+    `seconds` says what that cost: from the import of Hepatica to the loading, and that.
+    """
 
     bundle: Bundle
     engine: Engine
     segmenter: Segmenter
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -61,9 +65,14 @@ class Model:
         threads: int = 0,
     ) -> Model:
         """Load a bundle by name or folder; raises as `bundle.load` and `engines.load` do."""
+        began = time.perf_counter()
         checked = bundles.load(bundle)
         loaded = engines.load(checked, engine, device=device, threads=threads)
-        return cls(checked, loaded, Segmenter(checked.plan, loaded))
+        seconds = {
+            "start": round(began - hepatica.STARTED, 4),
+            "load model": round(time.perf_counter() - began, 4),
+        }
+        return cls(checked, loaded, Segmenter(checked.plan, loaded), seconds)
 
 
 def run_case(
@@ -170,6 +179,7 @@ def _report(
         ),
         timing=Timing(
             seconds={step: round(s, 4) for step, s in seconds.items()},
+            shared_seconds=model.seconds,
             peak_memory_mb=peak_memory_mb(),
         ),
     )

@@ -7,9 +7,9 @@ import sys
 import nibabel as nib
 import numpy as np
 import pytest
-from tests.phantom import GRID, phantom
 
 from hepatica import cli, io
+from tests.phantom import GRID, phantom
 
 
 @pytest.fixture

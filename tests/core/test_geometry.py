@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.orientations import ORIENTATIONS, oblique, stored
 
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry, project, whole
+from tests.orientations import ORIENTATIONS, oblique, stored
 
 GRID = Geometry.from_spacing((6, 5, 4), (1.5, 2.0, 5.0), (10, -20, 30))
 angles = st.tuples(*[st.floats(-20, 20)] * 3)

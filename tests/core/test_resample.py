@@ -3,11 +3,11 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.orientations import ORIENTATIONS, oblique, stored
 
 from hepatica.core import resample
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, ProbabilityMap, Volume
+from tests.orientations import ORIENTATIONS, oblique, stored
 
 GRID = Geometry.from_spacing((12, 10, 8), (1.5, 2.0, 3.0), (5, -5, 10))
 

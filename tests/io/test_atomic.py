@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hepatica.core.errors import OutputError
-from hepatica.io.atomic import atomically, make_folder, write_bytes, write_text
+from hepatica.io.atomic import atomically, folder_atomically, make_folder, write_bytes, write_text
 
 
 def test_replaces(tmp_path: Path) -> None:
@@ -112,3 +112,38 @@ def test_make_folder(tmp_path: Path) -> None:
 def test_text(tmp_path: Path) -> None:
     write_text(str(tmp_path / "a.txt"), "naïve\nline")
     assert (tmp_path / "a.txt").read_bytes() == b"na\xc3\xafve\nline"
+
+
+def test_a_folder_appears_whole_and_replaces_an_earlier_one(tmp_path):
+    target = tmp_path / "deep" / "case"
+    with folder_atomically(target) as temporary:
+        (temporary / "a").write_text("1")
+        assert not target.exists()
+    assert (target / "a").read_text() == "1"
+    with folder_atomically(target) as temporary:
+        (temporary / "b").write_text("2")
+    assert [p.name for p in target.iterdir()] == ["b"]
+    assert [p.name for p in target.parent.iterdir()] == ["case"]
+
+
+def test_a_folder_that_fails_is_not_there_and_an_earlier_one_stays(tmp_path):
+    target = tmp_path / "case"
+    with folder_atomically(target) as temporary:
+        (temporary / "a").write_text("1")
+    with pytest.raises(OutputError, match="No space left"), folder_atomically(target) as temporary:
+        (temporary / "b").write_text("2")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(ZeroDivisionError), folder_atomically(target) as temporary:
+        (temporary / "b").write_text("2")
+        raise ZeroDivisionError
+    assert [p.name for p in target.iterdir()] == ["a"]
+    assert [p.name for p in tmp_path.iterdir()] == ["case"]
+
+
+def test_a_folder_where_a_file_is(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(OutputError, match="file"),
+        folder_atomically(tmp_path / "file" / "case"),
+    ):
+        pytest.fail("the block must not run")

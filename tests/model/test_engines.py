@@ -3,12 +3,12 @@ import sys
 
 import numpy as np
 import pytest
-from tests.phantom import GRID, phantom
 
 from hepatica.core.errors import BundleError, ConfigError, ResourceError
 from hepatica.model import bundle as bundles
 from hepatica.model import engines
 from hepatica.pipeline.cascade import Segmenter
+from tests.phantom import GRID, phantom
 
 
 @pytest.fixture(params=["openvino", "torch"])

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.orientations import ORIENTATIONS, oblique, stored
-from tests.phantom import GRID, PLAN, phantom, threshold_engine
 
 from hepatica.core import resample
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.pipeline.cascade import Segmenter
+from tests.orientations import ORIENTATIONS, oblique, stored
+from tests.phantom import GRID, PLAN, phantom, threshold_engine
 
 segmenter = Segmenter(PLAN, threshold_engine())
 

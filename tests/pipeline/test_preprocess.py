@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from tests.phantom import GRID, PLAN, phantom
 
 from hepatica.core.geometry import Geometry, whole
 from hepatica.core.volume import Volume
 from hepatica.model.plan import PLANS, Margin
 from hepatica.pipeline.preprocess import network_grid, preprocess, robust, widen, zscore
+from tests.phantom import GRID, PLAN, phantom
 
 
 def test_grid_is_as_fine_as_it_may_be_and_as_coarse_as_it_must():

@@ -93,9 +93,13 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds per step in order, and the peak resident memory of the process."""
+    """Seconds per step in order, and the peak resident memory of the process.
+
+    `shared_seconds` were spent once for all cases of a run: starting, loading the model.
+    """
 
     seconds: dict[str, float]
+    shared_seconds: dict[str, float] = {}
     peak_memory_mb: float | None
 
 

@@ -24,6 +24,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Weight of lesion voxels in the cross entropy.
     procedural, mri
         Share of patients from procedural anatomies, and from real MRI if there is any.
+    procedural_pool
+        Procedural anatomies made for a run; each patient deforms one of them anew.
     box_jitter_mm
         Stage 2 sees boxes whose sides are off by up to this much, as stage 1's are.
     """
@@ -38,6 +40,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ema: float = 0.998
     tumour_weight: float = 2.0
     procedural: float = 0.15
+    procedural_pool: int = 24
     mri: float = 0.3
     box_jitter_mm: float = 12.0
     validation: int = 16
@@ -49,7 +52,13 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 PRESETS = {
     "cpu": Training(plan="default", steps=(6000, 9000)),
     "smoke": Training(
-        plan="default", steps=(4, 4), validation=1, validate_every=2, warm_up=1, procedural=1.0
+        plan="default",
+        steps=(2, 2),
+        validation=1,
+        validate_every=2,
+        warm_up=1,
+        procedural=1.0,
+        procedural_pool=1,
     ),
 }
 

@@ -17,9 +17,6 @@ from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.procedural import procedural_anatomy
 from hepatica.train.config import Training
 
-#: Procedural anatomies made for a run; each patient deforms one of them anew.
-PROCEDURAL_POOL = 24
-
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -44,7 +41,7 @@ class Patients:
         self._training, self._plan, self._stage = training, plan, stage
         made = [
             procedural_anatomy(np.random.default_rng([training.seed, n]), f"procedural_{n}")
-            for n in range(PROCEDURAL_POOL if training.procedural or not anatomies else 0)
+            for n in range(training.procedural_pool if training.procedural or not anatomies else 0)
         ]
         ct = [a for a in anatomies if a.image is None]
         mri = [a for a in anatomies if a.image is not None]

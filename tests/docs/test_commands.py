@@ -1,0 +1,134 @@
+"""Every command that the documentation shows is run, in a folder that holds what it names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from hepatica import cli, io
+from hepatica.core.geometry import Geometry
+from hepatica.core.volume import LabelMap
+from tests.phantom import GRID, phantom
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+
+#: Not run here: they are what runs this, or change the machine.
+ELSEWHERE = ("make ", "pip ")
+#: Long work is shown in the documentation and made short here.
+SHORT = {"--preset cpu": "--preset smoke", "90min": "1min", "-n 20": "-n 1", "-n 4": "-n 1"}
+
+
+def commands() -> list[str]:
+    """The lines of all shell blocks, without comments; continued lines joined."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
+            lines = re.sub(r"\\\n\s*", " ", block).splitlines()
+            found += [re.sub(r"\s+#.*", "", line).strip() for line in lines]
+    return sorted({c for c in found if c and not c.startswith("#")})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What the documentation's commands name."""
+    here = tmp_path_factory.mktemp("docs")
+    volume, truth = phantom(GRID)
+    for path in ("patient.nii.gz", "cohort/p1.nii.gz", "cohort/p2.nii.gz"):
+        (here / path).parent.mkdir(exist_ok=True)
+        io.write_volume(here / path, volume)
+    (here / "list.txt").write_text("patient.nii.gz\n")
+    for path in ("references/p1.nii.gz", "label_maps/p1.nii.gz"):
+        (here / path).parent.mkdir(exist_ok=True)
+        io.write_labelmap(here / path, truth)
+    series(here / "dicom_series", volume.voxels)
+    for kind in ("ct_folder", "mri_folder"):
+        (here / kind).mkdir()
+        organs = LabelMap(
+            np.where(truth.liver, 1, 0).astype(np.uint8), Geometry(GRID.shape, GRID.affine)
+        )
+        io.write_labelmap(here / kind / "a_organs.nii.gz", organs)
+        io.write_volume(here / kind / "a_image.nii.gz", volume)
+        (here / kind / "anatomies.json").write_text(
+            '{"labels": "*_organs.nii.gz", "label_suffix": "_organs.nii.gz",'
+            ' "image_suffix": "_image.nii.gz", "tissues": {"1": "liver"}}'
+        )
+    return here
+
+
+def series(path: Path, voxels: np.ndarray) -> None:
+    path.mkdir()
+    uid, frame = generate_uid(), generate_uid()
+    for k in range(voxels.shape[2]):
+        meta = FileMetaDataset()
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        meta.MediaStorageSOPClassUID = MRImageStorage
+        meta.MediaStorageSOPInstanceUID = generate_uid()
+        slice_ = pydicom.Dataset()
+        slice_.file_meta = meta
+        slice_.SOPClassUID, slice_.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
+        slice_.SeriesInstanceUID, slice_.FrameOfReferenceUID = uid, frame
+        slice_.StudyInstanceUID = uid
+        slice_.Modality = "MR"
+        slice_.Rows, slice_.Columns = voxels.shape[1], voxels.shape[0]
+        slice_.PixelSpacing = [4.5, 4.0]
+        slice_.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        slice_.ImagePositionPatient = [0, 0, 6.0 * k]
+        slice_.SamplesPerPixel, slice_.PhotometricInterpretation = 1, "MONOCHROME2"
+        slice_.BitsAllocated = slice_.BitsStored = 16
+        slice_.HighBit, slice_.PixelRepresentation = 15, 0
+        slice_.PixelData = voxels[:, :, k].T.astype("<u2").tobytes()
+        slice_.save_as(path / f"{k:03d}.dcm", enforce_file_format=True)
+
+
+def exit_code() -> int:
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_the_documentation_has_commands():
+    assert len(commands()) > 8
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if not c.startswith(ELSEWHERE)])
+def test_a_documented_command_runs(command, folder, monkeypatch):
+    for long, short in SHORT.items():
+        command = command.replace(long, short)
+    words = shlex.split(command)
+    assert words[0] == "hepatica", command
+    monkeypatch.chdir(folder)
+    if "evaluate" in words and not (folder / "out").exists():
+        shutil.copytree(folder / "label_maps", folder / "out")
+    if "segment" in words and not {"--resume", "--overwrite"} & set(words):
+        words.append("--overwrite")
+    monkeypatch.setattr(sys, "argv", words)
+    assert exit_code() == 0, command
+
+
+def test_python_in_the_documentation_runs(folder, monkeypatch):
+    page = (ROOT / "docs" / "segmenting.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    monkeypatch.chdir(folder)
+    shutil.rmtree(folder / "out" / "patient", ignore_errors=True)
+    exec(compile(code, "segmenting.md", "exec"), {})
+    assert nib.load(folder / "out" / "patient" / "patient_seg.nii.gz").shape == GRID.shape
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
