@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hepatica import io
-from hepatica.case import Model, run_case
+from hepatica.case import Model, failed_row, run_case, write_cases
 from hepatica.core.errors import InputError, OutputError
 from hepatica.core.volume import Volume
 from hepatica.pipeline.cascade import Segmenter
@@ -116,3 +116,39 @@ def test_nothing_found_is_a_result(model, image, tmp_path):
     assert report.warnings == ("No liver was found; the label map is empty.",)
     assert report.measurements.burden_percent is None
     assert (tmp_path / "out" / "p1" / "preview.png").stat().st_size > 0
+
+
+def test_the_users_own_folders_are_never_replaced(model, image, tmp_path):
+    folder = image.parent / "p1"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    for choice in ({"overwrite": True}, {"resume": True}):
+        with pytest.raises(OutputError, match="not a result of Hepatica"):
+            run_case(image, image.parent, model, **choice)
+    inside = folder / "p1.nii.gz"
+    inside.write_bytes(image.read_bytes())
+    (folder / "report.json").write_text("{}")
+    with pytest.raises(OutputError, match="the input itself"):
+        run_case(inside, image.parent, model, overwrite=True)
+    assert (folder / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_damaged_report_is_made_again(model, image, tmp_path):
+    out = tmp_path / "out"
+    run_case(image, out, model)
+    (out / "p1" / "report.json").write_text("{")
+    report = run_case(image, out, model, resume=True)
+    assert (out / "p1" / "report.json").read_bytes() == report.to_json()
+
+
+def test_the_table_of_a_cohort_grows(tmp_path):
+    write_cases(tmp_path, [failed_row("a", "first"), failed_row("b", "first")])
+    write_cases(tmp_path, [failed_row("b", "again, with a comma"), failed_row("c", "new")])
+    lines = (tmp_path / "cases.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["case", "a", "b", "c"]
+    assert lines[1].endswith("first")
+    assert lines[2].endswith('"again, with a comma"')
+    (tmp_path / "cases.csv").write_text("my,own,table\n1,2,3\n")
+    with pytest.raises(OutputError, match="another table"):
+        write_cases(tmp_path, [failed_row("c", "new")])
+    assert (tmp_path / "cases.csv").read_text() == "my,own,table\n1,2,3\n"

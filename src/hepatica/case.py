@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
+
 import hepatica
 from hepatica import io
 from hepatica.core.errors import OutputError
@@ -36,6 +38,7 @@ from hepatica.results.report import (
     Timing,
     cases_csv,
     lesions_csv,
+    merged,
 )
 
 REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "cases.csv"
@@ -104,10 +107,7 @@ def run_case(
     """
     case = io.case_name(source)
     folder = Path(out) / case
-    if folder.exists() and not (overwrite or resume):
-        raise OutputError(
-            f"{folder} exists already.", "Use --overwrite to replace it, or --resume to keep it."
-        )
+    _require_room(folder, Path(source), overwrite or resume)
     began = time.perf_counter()
     progress("read")
     volume = io.read(source)
@@ -139,12 +139,36 @@ def run_case(
     return report
 
 
+def _require_room(folder: Path, source: Path, replace: bool) -> None:
+    """Refuse to write where it would cost the user something; raises OutputError."""
+    if not folder.exists():
+        return
+    inside = source.resolve()
+    if folder.resolve() in (inside, *inside.parents):
+        raise OutputError(
+            f"{folder} holds the input itself; the result would replace it.",
+            "Choose another folder with -o.",
+        )
+    if not replace:
+        raise OutputError(
+            f"{folder} exists already.", "Use --overwrite to replace it, or --resume to keep it."
+        )
+    if not (folder / REPORT).is_file():
+        raise OutputError(
+            f"{folder} is not a result of Hepatica, so it is not replaced.",
+            "Choose another folder with -o, or move it away.",
+        )
+
+
 def _earlier(folder: Path, volume: Volume, model: Model) -> Report | None:
     """The report in `folder`, if it is of this input and bundle."""
     path = folder / REPORT
     if not path.is_file():
         return None
-    report = Report.from_json(path.read_bytes())
+    try:
+        report = Report.from_json(path.read_bytes())
+    except msgspec.DecodeError:
+        return None  # of another version, or damaged: made again
     bundle = report.provenance.bundle
     same_input = report.provenance.input.sha256 == volume.source.sha256
     same_bundle = bundle is not None and bundle.sha256 == model.bundle.sha256
@@ -222,6 +246,16 @@ def failed_row(case: str, sentence: str) -> CaseRow:
 
 
 def write_cases(out: str | Path, rows: Sequence[CaseRow]) -> None:
-    """Write ``out/cases.csv``; raises OutputError."""
+    """Write ``out/cases.csv``; lines of other cases that it holds stay, before the new ones.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, or is another table.
+    """
     io.make_folder(out)
-    io.write_text(Path(out) / CASES, cases_csv(rows))
+    path = Path(out) / CASES
+    table = cases_csv(rows)
+    if path.is_file():
+        table = merged(path.read_text(encoding="utf-8"), table)
+    io.write_text(path, table)

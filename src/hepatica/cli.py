@@ -99,6 +99,7 @@ def segment(
     model = case.Model.load(bundle, engine, device=device, threads=threads)  # type: ignore[arg-type]
     show = _Show(as_json, quiet, verbose)
     rows: list[Any] = []
+    case.write_cases(out, rows)  # a folder that cannot be written is known before any work
     for number, source in enumerate(sources, 1):
         name = io.case_name(source)
         began = time.perf_counter()
@@ -137,7 +138,7 @@ def segment(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder.")] = Path("out/demo"),
-    seed: Annotated[int, typer.Option(help="Another seed is another patient.")] = 7,
+    seed: Annotated[int, typer.Option(help="Another seed is another patient.")] = 42,
     bundle: Bundle = "default",
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier demo.")] = False,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +19,8 @@ class Made:
 
 
 def make(out: Path, seed: int) -> Made:
-    """Make the patient of `seed` under ``out/patient``; an earlier one is replaced."""
-    folder = out / "patient"
-    if folder.is_dir():
-        shutil.rmtree(folder)
-    return Made(*patients.write_patient(patients.patient(seed, 1, ()), folder))
+    """Make the patient of `seed` under ``out/synthetic``; an earlier one is replaced."""
+    return Made(*patients.write_patient(patients.patient(seed, 1, ()), out / "synthetic"))
 
 
 def dice(truth: Path, folder: Path) -> dict[str, float | None]:

@@ -19,12 +19,19 @@ def test_liver_includes_lesions():
 
 @pytest.mark.parametrize("kind", [Volume, LabelMap])
 def test_arrays_are_read_only_and_fit_their_grid(kind):
-    value = kind(np.zeros((2, 3, 4)), GRID)
+    value = kind(np.zeros((2, 3, 4), np.uint8), GRID)
     array = value.voxels if kind is Volume else value.labels
     with pytest.raises(ValueError, match="read-only"):
         array[0, 0, 0] = 1
     with pytest.raises(ValueError, match="on a grid of"):
-        kind(np.zeros((2, 3, 5)), GRID)
+        kind(np.zeros((2, 3, 5), np.uint8), GRID)
+
+
+@pytest.mark.parametrize("value", [0.5, -1, 256])
+def test_labels_are_never_rounded_or_wrapped(value):
+    with pytest.raises(ValueError, match="labels are"):
+        LabelMap(np.full((2, 3, 4), value), GRID)
+    assert LabelMap(np.full((2, 3, 4), 2), GRID).tumour.all()
 
 
 def test_freezing_leaves_the_callers_array_writeable():

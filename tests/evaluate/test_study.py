@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepatica.core.errors import InputError
+from hepatica.core.errors import InputError, OutputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.evaluate import study
@@ -108,3 +108,9 @@ def test_other_grids_are_refused(tmp_path):
     pairs, _ = study.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
     with pytest.raises(InputError, match="same grid"):
         study.score(pairs)
+
+
+def test_the_table_of_a_run_is_not_overwritten_by_scores(tmp_path):
+    (tmp_path / "cases.csv").write_text("case,status,liver_ml\n")
+    with pytest.raises(OutputError, match="another table"):
+        study.write(tmp_path, [], [])

@@ -82,7 +82,12 @@ class LabelMap:
     geometry: Geometry
 
     def __post_init__(self) -> None:
-        frozen = _frozen(self.labels, np.uint8, self.geometry.shape)
+        given = np.asarray(self.labels)
+        if given.dtype.kind not in "bui":
+            raise ValueError(f"labels are whole numbers, not {given.dtype}")
+        if given.dtype.itemsize > 1 and given.size and not 0 <= given.min() <= given.max() <= 255:
+            raise ValueError("labels are not between 0 and 255")
+        frozen = _frozen(given, np.uint8, self.geometry.shape)
         object.__setattr__(self, "labels", frozen)
 
     @property

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica import io
-from hepatica.core.errors import InputError
+from hepatica.core.errors import InputError, OutputError
 from hepatica.core.volume import Label, LabelMap
 from hepatica.evaluate.overlap import Overlap
 from hepatica.results.notice import RESEARCH_ONLY
@@ -139,8 +139,19 @@ def summary_json(scores: Sequence[Score], lonely: Sequence[str]) -> bytes:
 
 
 def write(out: Path, scores: Sequence[Score], lonely: Sequence[str]) -> None:
-    """Write ``cases.csv`` and ``summary.json`` to `out`; raises OutputError."""
+    """Write ``cases.csv`` and ``summary.json`` to `out`.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written, or a ``cases.csv`` there is another table.
+    """
     io.make_folder(out)
+    table = out / "cases.csv"
+    if table.is_file() and not table.read_text(encoding="utf-8").startswith(",".join(COLUMNS)):
+        raise OutputError(
+            f"{table} is another table.", "Choose another folder for the scores with -o."
+        )
     io.write_text(out / "cases.csv", cases_csv(scores))
     io.write_bytes(out / "summary.json", summary_json(scores, lonely))
 

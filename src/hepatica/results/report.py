@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from hepatica.core.errors import OutputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import Source
 from hepatica.model.plan import Plan
@@ -222,6 +223,27 @@ def cases_csv(rows: Iterable[CaseRow]) -> str:
     there is no lesion); a case without measurements has empty cells, not zeros.
     """
     return _table(CASE_COLUMNS, (_case_cells(row) for row in rows))
+
+
+def merged(earlier: str, later: str) -> str:
+    """One table of two with the same columns: the later line of each case, in order.
+
+    Raises
+    ------
+    OutputError
+        If `earlier` has other columns: it is somebody else's table.
+    """
+    old, new = (list(csv.reader(io.StringIO(table))) for table in (earlier, later))
+    if not old or old[0] != new[0]:
+        raise OutputError(
+            "The file cases.csv in the output folder is another table.",
+            "Move it away, or choose another folder with -o.",
+        )
+    known = {row[0] for row in new}
+    out = io.StringIO()
+    kept = [row for row in old[1:] if row and row[0] not in known]
+    csv.writer(out, lineterminator="\n").writerows([new[0], *kept, *new[1:]])
+    return out.getvalue()
 
 
 def _case_cells(row: CaseRow) -> Sequence[Cell]:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hepatica.core.errors import BundleError
+from hepatica.core.errors import BundleError, OutputError
 from hepatica.core.geometry import Triple
 from hepatica.model import bundle as bundles
 from hepatica.model.bundle import Bundle
@@ -26,7 +26,7 @@ DISAGREEMENT = 1e-3
 
 
 def export(networks: tuple[nn.Module, nn.Module], plan: Plan, card: str, folder: Path) -> Bundle:
-    """Write a bundle to `folder`, replacing what is there.
+    """Write a bundle to `folder`, replacing a bundle that is there.
 
     Weights are kept in half precision, which both engines then read: they start from
     the very same numbers.
@@ -35,10 +35,15 @@ def export(networks: tuple[nn.Module, nn.Module], plan: Plan, card: str, folder:
     ------
     BundleError
         If the engines disagree on more than 0.1 % of the voxels.
+    OutputError
+        If `folder` is there and is not a bundle.
     """
-    if folder.exists():
+    if (folder / bundles.MANIFEST).is_file():
         shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise OutputError(f"{folder} is there and is no bundle.", "Move it away.") from error
     (folder / bundles.PLAN).write_bytes(plan.to_json())
     (folder / bundles.CARD).write_text(card, encoding="utf-8")
     for number, (network, stage) in enumerate(zip(networks, plan.stages, strict=True), 1):
