@@ -1,4 +1,5 @@
 import numpy as np
+from scipy import ndimage
 
 from hepatica.core import resample
 from hepatica.core.geometry import Geometry
@@ -71,7 +72,8 @@ def test_empty_stays_empty():
 def test_what_was_removed_does_not_come_back_on_another_grid():
     rng = np.random.default_rng(3)
     p = rng.random((3, *GRID.shape)).astype(np.float32)
-    p[1, 3:15, 3:15, 3:15] += 1
+    p[0] += 0.75  # few voxels outside are liver by chance, too few to connect
+    p[1, 3:15, 3:15, 3:15] += 2
     p /= p.sum(axis=0)
     before = ProbabilityMap(p, GRID)
     after = postprocess(before, Postprocessing(opening_voxels=1, min_lesion_ml=0.1))
@@ -79,7 +81,9 @@ def test_what_was_removed_does_not_come_back_on_another_grid():
         after.argmax().labels,
         clean(before.argmax(), Postprocessing(opening_voxels=1, min_lesion_ml=0.1)).labels,
     )
-    fine = resample.onto(after, GRID.regrid((50, 50, 50), 0.8)).argmax()
-    # Without cleaning the noise outside would show up as hundreds of livers.
-    outside = resample.onto(after.argmax(), fine.geometry).liver
-    assert not (fine.liver & ~outside)[:8].any()
+    grid = GRID.regrid((50, 50, 50), 0.8)
+    allowed = resample.onto(after.argmax(), grid).liver
+    # Interpolation moves a border by less than a voxel of the coarse grid, 2.5 of the fine.
+    allowed = ndimage.binary_dilation(allowed, iterations=3)
+    assert not (resample.onto(after, grid).argmax().liver & ~allowed).any()
+    assert (resample.onto(before, grid).argmax().liver & ~allowed).sum() > 100

@@ -25,8 +25,8 @@ def test_everything_that_was_seen_is_on_the_grid():
     assert image.geometry.axes == "RAS"
     corners = GRID.to_patient([(0, 0, 0), (79, 65, 39)])
     index = image.geometry.to_index(corners)
-    assert (index >= 0).all()
-    assert (index <= np.array(image.geometry.shape) - 1).all()
+    assert (index >= -0.5).all()
+    assert (index <= np.array(image.geometry.shape) - 0.5).all()
 
 
 def test_zscore_by_hand():

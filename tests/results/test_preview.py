@@ -339,7 +339,7 @@ def test_air_is_cut_off_but_never_a_label():
 def test_labels_far_outside_the_image_do_not_matter():
     volume = Volume(np.ones((8, 8, 8)), Geometry.from_spacing((8, 8, 8), 2))
     away = Geometry.from_spacing((8, 8, 8), 2, centre_mm=(500, 0, 0))
-    assert shown(volume, LabelMap(np.ones((8, 8, 8)), away), (0, 1)).shape == (8, 8, 8)
+    assert shown(volume, LabelMap(np.ones((8, 8, 8), np.uint8), away), (0, 1)).shape == (8, 8, 8)
 
 
 def test_the_window_ignores_air_and_outliers_and_is_never_empty():

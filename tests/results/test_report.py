@@ -108,6 +108,7 @@ def test_the_json_has_the_documented_form():
     }
     assert data["timing"] == {
         "seconds": {"read": 0.25, "segment": 3.0},
+        "shared_seconds": {},
         "peak_memory_mb": 812.5,
     }
     measured = data["measurements"]
