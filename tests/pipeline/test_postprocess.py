@@ -86,4 +86,4 @@ def test_what_was_removed_does_not_come_back_on_another_grid():
     # Interpolation moves a border by less than a voxel of the coarse grid, 2.5 of the fine.
     allowed = ndimage.binary_dilation(allowed, iterations=3)
     assert not (resample.onto(after, grid).argmax().liver & ~allowed).any()
-    assert (resample.onto(before, grid).argmax().liver & ~allowed).sum() > 100
+    assert (resample.onto(before, grid).argmax().liver & ~allowed).sum() > 20
