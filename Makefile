@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow clean
+.PHONY: demo test clean
 
 demo: .venv/run.stamp
 	$(BIN)/hepatica demo -o out/demo --overwrite
@@ -13,9 +13,6 @@ test: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
-
-test-slow: .venv/dev.stamp
-	$(BIN)/pytest -m slow
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -29,4 +26,4 @@ test-slow: .venv/dev.stamp
 	touch $@ .venv/run.stamp
 
 clean:
-	rm -rf .venv out
+	rm -rf .venv out/demo

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,11 +66,18 @@ def test_an_earlier_result_is_kept_replaced_or_refused(model, image, tmp_path):
     assert (out / "p1" / "report.json").stat().st_mtime_ns == stamp
     run_case(image, out, model, overwrite=True)
     assert (out / "p1" / "report.json").stat().st_mtime_ns > stamp
+    with pytest.raises(OutputError, match=r"p1_tumour_probability.* is missing"):
+        run_case(image, out, model, resume=True, save_probabilities=True)
+    other = replace(model, bundle=replace(model.bundle, sha256="0"))
+    with pytest.raises(OutputError, match="another model"):
+        run_case(image, out, other, resume=True)
     volume, _ = phantom(GRID)
     io.write_volume(image, volume)
-    again = (out / "p1" / "report.json").stat().st_mtime_ns
-    run_case(image, out, model, resume=True)
-    assert (out / "p1" / "report.json").stat().st_mtime_ns > again
+    with pytest.raises(OutputError, match="another image"):
+        run_case(image, out, model, resume=True)
+    (out / "p1" / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"notes\.txt"):
+        run_case(image, out, model, overwrite=True)
 
 
 def test_nothing_is_left_of_a_case_that_fails(model, image, tmp_path, monkeypatch):
@@ -133,11 +141,13 @@ def test_the_users_own_folders_are_never_replaced(model, image, tmp_path):
     assert (folder / "thesis.txt").read_text() == "years of work"
 
 
-def test_a_damaged_report_is_made_again(model, image, tmp_path):
+def test_a_damaged_report_is_not_kept(model, image, tmp_path):
     out = tmp_path / "out"
     run_case(image, out, model)
     (out / "p1" / "report.json").write_text("{")
-    report = run_case(image, out, model, resume=True)
+    with pytest.raises(OutputError, match="cannot be read"):
+        run_case(image, out, model, resume=True)
+    report = run_case(image, out, model, overwrite=True)
     assert (out / "p1" / "report.json").read_bytes() == report.to_json()
 
 
@@ -146,6 +156,10 @@ def test_the_table_of_a_cohort_grows(tmp_path):
     write_cases(tmp_path, [failed_row("b", "again, with a comma"), failed_row("c", "new")])
     lines = (tmp_path / "cases.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["case", "a", "b", "c"]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "report.json").write_text("{}")
+    write_cases(tmp_path, [failed_row("a", "exists already")])
+    assert (tmp_path / "cases.csv").read_text().splitlines()[1:] == lines[1:]
     assert lines[1].endswith("first")
     assert lines[2].endswith('"again, with a comma"')
     (tmp_path / "cases.csv").write_text("my,own,table\n1,2,3\n")

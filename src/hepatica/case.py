@@ -42,6 +42,8 @@ from hepatica.results.report import (
 )
 
 REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "cases.csv"
+#: After the name of the case.
+LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
 
 Progress = Callable[[str], None]
 
@@ -98,7 +100,8 @@ def run_case(
     overwrite
         Replace an earlier result.
     resume
-        Keep an earlier result of the same input and bundle, and return its report.
+        Keep an earlier result and return its report, if it is complete and of the same
+        input and bundle; anything else that is there is an error.
 
     Raises
     ------
@@ -107,13 +110,13 @@ def run_case(
     """
     case = io.case_name(source)
     folder = Path(out) / case
-    _require_room(folder, Path(source), overwrite or resume)
+    _require_room(folder, Path(source), overwrite, resume)
     began = time.perf_counter()
     progress("read")
     volume = io.read(source)
     seconds = {"read": time.perf_counter() - began}
-    if resume and (earlier := _earlier(folder, volume, model)) is not None:
-        return earlier
+    if resume and not overwrite and folder.exists():
+        return _earlier(folder, volume, model, save_probabilities)
     segmentation = model.segmenter(volume, progress=progress)
     seconds |= segmentation.seconds
     began = time.perf_counter()
@@ -123,11 +126,11 @@ def run_case(
     with io.folder_atomically(folder) as temporary:
         began = time.perf_counter()
         progress("write")
-        name = temporary / f"{case}_seg.nii.gz"
+        name = temporary / f"{case}{LABELS}"
         io.write_labelmap(name, segmentation.labelmap, volume.source.header)
         if save_probabilities:
             chance = Volume(segmentation.tumour_probability, volume.geometry)
-            io.write_volume(temporary / f"{case}_tumour_probability.nii.gz", chance)
+            io.write_volume(temporary / f"{case}{CHANCES}", chance)
         (temporary / LESIONS).write_text(lesions_csv(measurements), encoding="utf-8")
         seconds["write"] = time.perf_counter() - began
         began = time.perf_counter()
@@ -139,7 +142,7 @@ def run_case(
     return report
 
 
-def _require_room(folder: Path, source: Path, replace: bool) -> None:
+def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> None:
     """Refuse to write where it would cost the user something; raises OutputError."""
     if not folder.exists():
         return
@@ -149,7 +152,7 @@ def _require_room(folder: Path, source: Path, replace: bool) -> None:
             f"{folder} holds the input itself; the result would replace it.",
             "Choose another folder with -o.",
         )
-    if not replace:
+    if not (overwrite or resume):
         raise OutputError(
             f"{folder} exists already.", "Use --overwrite to replace it, or --resume to keep it."
         )
@@ -158,21 +161,36 @@ def _require_room(folder: Path, source: Path, replace: bool) -> None:
             f"{folder} is not a result of Hepatica, so it is not replaced.",
             "Choose another folder with -o, or move it away.",
         )
+    own = {REPORT, LESIONS, PREVIEW, *(f"{folder.name}{e}" for e in (LABELS, CHANCES))}
+    added = sorted(p.name for p in folder.iterdir() if p.name not in own)
+    if overwrite and added:
+        raise OutputError(
+            f"{folder} holds {added[0]}, which Hepatica did not write, so it is not replaced.",
+            "Move it away, or choose another folder with -o.",
+        )
 
 
-def _earlier(folder: Path, volume: Volume, model: Model) -> Report | None:
-    """The report in `folder`, if it is of this input and bundle."""
-    path = folder / REPORT
-    if not path.is_file():
-        return None
+def _earlier(folder: Path, volume: Volume, model: Model, probabilities: bool) -> Report:
+    """The report in `folder`; raises OutputError if it is not what this run would make."""
+    wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW]
+    wanted += [f"{folder.name}{CHANCES}"] if probabilities else []
+    reason = next((f"{name} is missing" for name in wanted if not (folder / name).is_file()), "")
     try:
-        report = Report.from_json(path.read_bytes())
-    except msgspec.DecodeError:
-        return None  # of another version, or damaged: made again
-    bundle = report.provenance.bundle
-    same_input = report.provenance.input.sha256 == volume.source.sha256
-    same_bundle = bundle is not None and bundle.sha256 == model.bundle.sha256
-    return report if same_input and same_bundle else None
+        report = Report.from_json((folder / REPORT).read_bytes())
+    except (msgspec.DecodeError, OSError):
+        reason = "its report cannot be read"
+    else:
+        bundle = report.provenance.bundle
+        if report.provenance.input.sha256 != volume.source.sha256:
+            reason = "it was made from another image"
+        elif bundle is None or bundle.sha256 != model.bundle.sha256:
+            reason = "it was made with another model"
+    if reason:
+        raise OutputError(
+            f"{folder} cannot be kept: {reason}.",
+            "Use --overwrite to replace it, or choose another folder with -o.",
+        )
+    return report
 
 
 def _report(
@@ -229,13 +247,13 @@ def peak_memory_mb() -> float | None:
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
 
 
-def done_row(report: Report, seconds: float) -> CaseRow:
-    """The line of ``cases.csv`` for a case that was segmented."""
+def done_row(report: Report) -> CaseRow:
+    """The line of ``cases.csv`` for a case that was segmented, now or earlier."""
     return CaseRow(
         case=report.case,
         status="done",
         measurements=report.measurements,
-        seconds=round(seconds, 3),
+        seconds=round(sum(report.timing.seconds.values()), 3),
         warnings=report.warnings,
     )
 
@@ -255,7 +273,9 @@ def write_cases(out: str | Path, rows: Sequence[CaseRow]) -> None:
     """
     io.make_folder(out)
     path = Path(out) / CASES
-    table = cases_csv(rows)
+    # A case that was refused because its result is there keeps the line of that result.
+    new = [r for r in rows if r.status == "done" or not (Path(out) / r.case / REPORT).is_file()]
+    table = cases_csv(new)
     if path.is_file():
-        table = merged(path.read_text(encoding="utf-8"), table)
+        table = merged(path.read_text(encoding="utf-8", errors="replace"), table)
     io.write_text(path, table)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -41,6 +41,10 @@ def main() -> None:
     except HepaticaError as error:
         errors.print(f"Error: {error}", style="red", markup=False)
         sys.exit(WRONG_USE if isinstance(error, ConfigError) else FAILED)
+    except (OSError, MemoryError) as error:
+        # What no room has a better sentence for: a file that may not be read, and the like.
+        errors.print(f"Error: {error or 'there is not enough memory.'}", style="red", markup=False)
+        sys.exit(FAILED)
 
 
 def _version(value: bool) -> None:
@@ -102,7 +106,6 @@ def segment(
     case.write_cases(out, rows)  # a folder that cannot be written is known before any work
     for number, source in enumerate(sources, 1):
         name = io.case_name(source)
-        began = time.perf_counter()
         try:
             with show.steps(f"[{number}/{len(sources)}] {name}") as progress:
                 report = case.run_case(
@@ -124,7 +127,7 @@ def segment(
             rows.append(case.failed_row(name, sentence))
             show.failed(name, sentence)
         else:
-            rows.append(case.done_row(report, time.perf_counter() - began))
+            rows.append(case.done_row(report))
             show.done(report, out / name)
         case.write_cases(out, rows)
     bad = sum(row.status == "failed" for row in rows)
@@ -262,12 +265,13 @@ def evaluate(
 def _meaning(text: str) -> dict[str, int] | None:
     if not text:
         return None
-    meaning = {}
+    meaning: dict[str, int] = {}
     for part in text.split(","):
         name, _, value = part.partition("=")
-        if name not in ("liver", "tumour") or not value.isdigit() or int(value) > 255:
-            raise typer.BadParameter(f"{part!r} is not liver=NUMBER or tumour=NUMBER.")
-        meaning[name] = int(value)
+        number = int(value) if value.isascii() and value.isdecimal() else 0
+        if name not in ("liver", "tumour") or name in meaning or not 1 <= number <= 255:
+            raise typer.BadParameter(f"{part!r} is not liver=NUMBER or tumour=NUMBER, once each.")
+        meaning[name] = number
     return meaning
 
 
@@ -293,7 +297,9 @@ class _Show:
     def done(self, report: Any, folder: Path) -> None:
         m = report.measurements
         total = sum(report.timing.seconds.values())
-        self.results.append({"case": report.case, "status": "done", "folder": str(folder)})
+        result = {"case": report.case, "status": "done", "folder": str(folder)}
+        known = msgspec.to_builtins(report)
+        self.results.append(result | {k: known[k] for k in ("measurements", "warnings")})
         self.say(
             f"{report.case}: liver {m.liver_ml:.0f} ml, {len(m.findings)} lesions"
             f" ({m.tumour_ml:.1f} ml), {total:.1f} s -> {folder}"

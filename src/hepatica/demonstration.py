@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hepatica import io
@@ -19,8 +19,9 @@ class Made:
 
 
 def make(out: Path, seed: int) -> Made:
-    """Make the patient of `seed` under ``out/synthetic``; an earlier one is replaced."""
-    return Made(*patients.write_patient(patients.patient(seed, 1, ()), out / "synthetic"))
+    """Make the patient of `seed` under ``out/synthetic``; the same one is made again."""
+    drawn = replace(patients.patient(seed, 1, ()), name=f"synthetic_{seed}")
+    return Made(*patients.write_patient(drawn, out / "synthetic"))
 
 
 def dice(truth: Path, folder: Path) -> dict[str, float | None]:

@@ -60,13 +60,13 @@ def examine(bundle: str) -> Diagnosis:
             found.problems.append(f"{name}: {error}")
             continue
         took = time.perf_counter() - loaded
+        facts.setdefault("peak memory", f"{peak_memory_mb()} MB")
         facts[f"{name} engine"] = f"loads in {loaded - began:.1f} s, {took:.1f} s a volume"
         facts["bundle"] = f"{model.bundle.name} {model.bundle.sha256[:12]}, hashes verified"
     if not _has_torch():
         facts["torch engine"] = "not installed (pip install 'hepatica[torch]')"
     size = "x".join(str(n) for n in TYPICAL)
     facts["volume"] = f"{size}, a synthetic patient; reading and writing come on top"
-    facts["peak memory"] = f"{peak_memory_mb()} MB"
     return found
 
 

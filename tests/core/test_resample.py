@@ -52,7 +52,13 @@ def test_aligned_grids_agree_with_simpleitk(orientation, spacing, shift):
         np.eye(3).ravel(),
         0.0,
     )
-    np.testing.assert_allclose(ours, sitk.GetArrayFromImage(theirs).transpose(), atol=2e-4)
+    # Whether a point exactly on the outer face is inside is nobody's to say.
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in target.shape], indexing="ij"), axis=-1)
+    where = volume.geometry.to_index(target.to_patient(index))
+    faces = np.stack([where + 0.5, where - np.array(volume.geometry.shape) + 0.5])
+    clear = (np.abs(faces) > 1e-3).all(axis=(0, -1))
+    theirs = sitk.GetArrayFromImage(theirs).transpose()
+    np.testing.assert_allclose(ours[clear], theirs[clear], atol=2e-4)
 
 
 def test_oblique_grids_agree_with_the_aligned_way():

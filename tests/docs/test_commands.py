@@ -112,6 +112,10 @@ def test_a_documented_command_runs(command, folder, monkeypatch):
     monkeypatch.chdir(folder)
     if "evaluate" in words and not (folder / "out").exists():
         shutil.copytree(folder / "label_maps", folder / "out")
+    if "train" in words:
+        shutil.rmtree(folder / "run", ignore_errors=True)
+    if "synth" in words:
+        shutil.rmtree(folder / "synthetic", ignore_errors=True)
     if "segment" in words and not {"--resume", "--overwrite"} & set(words):
         words.append("--overwrite")
     monkeypatch.setattr(sys, "argv", words)

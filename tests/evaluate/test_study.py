@@ -114,3 +114,54 @@ def test_the_table_of_a_run_is_not_overwritten_by_scores(tmp_path):
     (tmp_path / "cases.csv").write_text("case,status,liver_ml\n")
     with pytest.raises(OutputError, match="another table"):
         study.write(tmp_path, [], [])
+
+
+def test_pairs_are_never_guessed(tmp_path):
+    empty = LabelMap(np.zeros(GRID.shape, np.uint8), GRID)
+    names = {
+        "p": ("study_1_2_seg", "chaos_1_delayed_v2", "p7_t1ce_seg"),
+        "r": ("study_1", "chaos_1", "chaos_1_delayed", "p7_labels"),
+    }
+    for folder, files in names.items():
+        (tmp_path / folder).mkdir()
+        for file in files:
+            write_labelmap(tmp_path / folder / f"{file}.nii.gz", empty)
+    (tmp_path / "r").rename(tmp_path / "mixed")
+    (tmp_path / "r").mkdir()
+    for file in names["r"]:
+        write_labelmap(tmp_path / "r" / f"{file.removesuffix('_labels')}_organs.nii.gz", empty)
+        (tmp_path / "r" / f"{file}_image.nii.gz").write_bytes(b"an image, not a label map")
+    for path in list((tmp_path / "p").iterdir()):
+        path.rename(
+            path.with_name(path.name.removesuffix(".nii.gz").removesuffix("_seg") + "_seg.nii.gz")
+        )
+    pairs, lonely = study.pair(tmp_path / "p", tmp_path / "r")
+    assert [(p.case, p.prediction.name) for p in pairs] == [
+        ("chaos_1_delayed", "chaos_1_delayed_v2_seg.nii.gz"),
+        ("p7", "p7_t1ce_seg.nii.gz"),
+    ]
+    assert lonely == ["chaos_1", "study_1", "study_1_2"]
+    write_labelmap(tmp_path / "p" / "p7_t1ce_labels.nii.gz", empty)
+    with pytest.raises(InputError, match="both the case p7_t1ce"):
+        study.pair(tmp_path / "p", tmp_path / "r")
+    with pytest.raises(InputError, match="does not exist"):
+        study.pair(tmp_path / "nowhere", tmp_path / "r")
+
+
+def test_what_was_not_drawn_is_unknown(tmp_path):
+    write_labelmap(tmp_path / "p.nii.gz", labelmap(np.s_[2:8], np.s_[3:5, 3:5, 3:5]))
+    write_labelmap(tmp_path / "r.nii.gz", labelmap(np.s_[2:8]))
+    pairs, _ = study.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    by = {s.region: s for s in study.score(pairs, {"liver": 1})}
+    assert by["liver"].dice == 1
+    assert by["tumour"].dice is None
+    assert by["parenchyma"].volume_error_ml is None
+    assert {s.region: s.dice for s in study.score(pairs)}["tumour"] == 0
+
+
+def test_a_prediction_with_foreign_labels_is_refused(tmp_path):
+    write_labelmap(tmp_path / "p.nii.gz", LabelMap(np.full(GRID.shape, 3, np.uint8), GRID))
+    write_labelmap(tmp_path / "r.nii.gz", labelmap(np.s_[2:8]))
+    pairs, _ = study.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    with pytest.raises(InputError, match=r"p\.nii\.gz has labels \[3\]"):
+        study.score(pairs)

@@ -126,13 +126,30 @@ def test_a_folder_appears_whole_and_replaces_an_earlier_one(tmp_path):
     assert [p.name for p in target.parent.iterdir()] == ["case"]
 
 
-def test_a_folder_that_fails_is_not_there_and_an_earlier_one_stays(tmp_path):
+def interrupted_second_time() -> Any:
+    real, calls = Path.replace, []
+
+    def replace(self: Path, target: Path) -> Any:
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    return replace
+
+
+def test_a_folder_that_fails_is_not_there_and_an_earlier_one_stays(tmp_path, monkeypatch):
     target = tmp_path / "case"
     with folder_atomically(target) as temporary:
         (temporary / "a").write_text("1")
     with pytest.raises(OutputError, match="No space left"), folder_atomically(target) as temporary:
         (temporary / "b").write_text("2")
         raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(KeyboardInterrupt), folder_atomically(target) as temporary:
+        (temporary / "b").write_text("2")
+        monkeypatch.setattr(Path, "replace", interrupted_second_time())
+    monkeypatch.undo()
+    assert [p.name for p in target.iterdir()] == ["a"]
     with pytest.raises(ZeroDivisionError), folder_atomically(target) as temporary:
         (temporary / "b").write_text("2")
         raise ZeroDivisionError

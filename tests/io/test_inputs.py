@@ -65,7 +65,8 @@ def test_find_inputs(tmp_path: Path) -> None:
     assert io.find_inputs(tmp_path) == [tmp_path], "a series itself"
     for name in ("b.nii.gz", "a.mha", "notes.txt", "._b.nii.gz"):
         (tmp_path / name).touch()
-    assert io.find_inputs(tmp_path) == [tmp_path / "a.mha", tmp_path / "b.nii.gz"]
+    both = [tmp_path / name for name in ("a.mha", "b.nii.gz", "s1", "s2")]
+    assert io.find_inputs(tmp_path) == both, "images and series beside them"
 
 
 def test_find_inputs_of_a_file(tmp_path: Path) -> None:

@@ -56,12 +56,26 @@ def test_another_format_and_paths_outside_are_refused(copy):
         bundles.load(str(copy))
 
 
-def test_a_bundle_without_a_plan_is_refused(copy):
+@pytest.mark.parametrize("file", bundles.REQUIRED)
+def test_a_bundle_that_leaves_out_a_file_is_refused(copy, file):
     files = json.loads((copy / "bundle.json").read_text())["files"]
-    del files["plan.json"]
+    del files[file]
     manifest(copy, files=files)
-    with pytest.raises(BundleError, match="no plan"):
+    with pytest.raises(BundleError, match=f"no {file}".replace(".", r"\.")):
         bundles.load(str(copy))
+
+
+def test_a_plan_that_is_none_is_the_bundles_fault(copy):
+    (copy / "plan.json").write_text("{}")
+    with pytest.raises(BundleError, match="not a valid plan"):
+        bundles.seal(copy, "copy")
+
+
+def test_a_bare_name_is_one_of_ours(copy, monkeypatch):
+    monkeypatch.chdir(copy.parent)
+    copy.rename(copy.parent / "default")
+    assert bundles.find("default") == bundles.shipped("default")
+    assert bundles.find("./default").resolve() == copy.parent / "default"
 
 
 def test_unknown_name_lists_those_that_ship():

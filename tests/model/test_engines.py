@@ -50,6 +50,8 @@ def test_threads_are_reported(tiny_bundle):
 def test_unknown_engine_and_device(tiny_bundle):
     with pytest.raises(ConfigError, match="tensorflow"):
         engines.load(tiny_bundle, "tensorflow")
+    with pytest.raises(ConfigError, match="cuda"):
+        engines.load(tiny_bundle, "openvino", device="cuda")
     with pytest.raises(ResourceError, match="abacus"):
         engines.load(tiny_bundle, "torch", device="abacus")
 
@@ -60,8 +62,15 @@ def test_an_openvino_file_that_is_none(tiny_bundle, tmp_path):
     folder = shutil.copytree(tiny_bundle.folder, tmp_path / "broken")
     (folder / "stage1.xml").write_text("<net/>")
     bundle = bundles.seal(folder, "broken")
-    with pytest.raises(BundleError, match=r"stage1\.xml"):
+    with pytest.raises(BundleError, match=r"stage1\.xml is not a model"):
         engines.load(bundle, "openvino")
+    shutil.copy(tiny_bundle.openvino(1), folder / "stage1.xml")
+    shutil.copy(tiny_bundle.openvino(1).with_suffix(".bin"), folder / "stage1.bin")
+    with pytest.raises(BundleError, match="the plan says"):
+        engines.load(bundles.seal(folder, "broken"), "openvino")
+    (folder / "stage1.safetensors").write_bytes(b"nothing")
+    with pytest.raises(BundleError, match=r"stage1\.safetensors"):
+        engines.load(bundles.seal(folder, "broken"), "torch")
 
 
 def run_python(code):

@@ -48,7 +48,7 @@ def test_refuses_and_names_what_is_wrong(change, says):
 
 def test_refuses_stages_that_cannot_be():
     network = PLANS["default"].stages[0].network
-    with pytest.raises(ValueError, match="8 voxels"):
+    with pytest.raises(ValueError, match="between 8 and 1024"):
         StagePlan(network=network, size=(4, 64, 64))
     with pytest.raises(ValueError, match="start with"):
         StagePlan(network=network, size=(64, 64, 64), classes=("liver", "tumour"))

@@ -2,10 +2,11 @@ import numpy as np
 from scipy import ndimage
 
 from hepatica.core import resample
+from hepatica.core.components import components
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, ProbabilityMap
 from hepatica.model.plan import Postprocessing
-from hepatica.pipeline.postprocess import clean, postprocess
+from hepatica.pipeline.postprocess import clean, onto_grid, postprocess
 
 GRID = Geometry.from_spacing((20, 20, 20), 2)
 PAPER = Postprocessing()
@@ -87,3 +88,33 @@ def test_what_was_removed_does_not_come_back_on_another_grid():
     allowed = ndimage.binary_dilation(allowed, iterations=3)
     assert not (resample.onto(after, grid).argmax().liver & ~allowed).any()
     assert (resample.onto(before, grid).argmax().liver & ~allowed).sum() > 20
+
+
+def test_promises_hold_on_the_grid_that_is_written():
+    rule = Postprocessing(opening_voxels=1, min_lesion_ml=0.1, fill_holes=True)
+    rng = np.random.default_rng(5)
+    p = rng.random((3, *GRID.shape)).astype(np.float32)
+    p[1, 3:15, 3:15, 3:15] += 0.4
+    p[2, 6:10, 6:10, 6:10] += 0.5
+    p /= p.sum(axis=0)
+    fine = postprocess(ProbabilityMap(p, GRID), rule)
+    for spacing in (0.8, 1.7, 3.1):
+        labels, _ = onto_grid(fine, GRID.regrid((40, 40, 40), spacing), rule)
+        assert components(labels.liver)[1].size == 1
+        sizes = components(labels.tumour)[1] * labels.geometry.voxel_ml
+        assert sizes.size
+        assert sizes.min() >= 0.1
+        assert not (ndimage.binary_fill_holes(labels.liver) & ~labels.liver).any()
+
+
+def test_interpolation_makes_no_lesion_that_no_voxel_meant():
+    p = np.zeros((3, 2, 20, 20), np.float32)
+    grid = Geometry.from_spacing((2, 20, 20), 4)
+    # Between "background or tumour" and "liver or tumour", tumour is what both half mean.
+    p[:, 0] = np.array([0.48, 0.06, 0.46])[:, None, None]
+    p[:, 1] = np.array([0.06, 0.48, 0.46])[:, None, None]
+    between = grid.regrid((8, 80, 80), 1)
+    raw = resample.onto(ProbabilityMap(p, grid), between).argmax()
+    assert raw.tumour.any()
+    labels, _ = onto_grid(ProbabilityMap(p, grid), between, Postprocessing(opening_voxels=0))
+    assert not labels.tumour.any()

@@ -49,6 +49,15 @@ def test_robust_ignores_what_was_not_seen():
     ).any()
 
 
+def test_robust_of_an_almost_empty_or_a_huge_image():
+    sparse = np.zeros((40, 40, 40), np.float32)
+    sparse[10:13, 10:13, 10:13] = 100
+    found = robust(sparse, (slice(0, 40),) * 3)
+    assert found.max() > found.min()
+    huge = np.random.default_rng(0).uniform(-3e38, 3e38, (20, 20, 20)).astype(np.float32)
+    assert np.isfinite(robust(huge, (slice(0, 20),) * 3)).all()
+
+
 def test_robust_has_unit_deviation_over_the_patient():
     rng = np.random.default_rng(0)
     image = rng.normal(200, 20, (30, 30, 30)).astype(np.float32)

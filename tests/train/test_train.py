@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hepatica.core.errors import ConfigError, HepaticaError
+from hepatica.core.errors import BundleError, ConfigError, HepaticaError, OutputError
 from hepatica.model.networks import build
 from hepatica.train import budget_s, checkpoint, losses
 from hepatica.train.cascade import train
@@ -65,13 +65,15 @@ def test_resuming_gives_the_weights_of_an_uninterrupted_run(patients, tmp_path):
     lines = []
     resumed = fit(TRAINING, PLAN, 0, patients, other, resume=True, report=lines.append)
     assert "resumed at step 2" in lines[0]
+    with pytest.raises(OutputError, match="holds a training run"):
+        fit(TRAINING, PLAN, 0, patients, other, report=lines.append)
     assert torch.equal(weights(through.network), weights(resumed.network))
 
 
 def test_a_checkpoint_of_other_settings_is_refused(patients, tmp_path):
     fit(TRAINING, PLAN, 0, patients, tmp_path, report=lambda line: None)
     other = msgspec.structs.replace(TRAINING, rate=5e-4)
-    with pytest.raises(ConfigError, match="other training settings"):
+    with pytest.raises(ConfigError, match="other training settings or other anatomies"):
         fit(other, PLAN, 0, patients, tmp_path, resume=True, report=lambda line: None)
     network = build(PLAN.stages[0])
     optimiser = torch.optim.AdamW(network.parameters())
@@ -143,3 +145,31 @@ def test_wrong_budgets_and_presets():
         budget_s("soon")
     with pytest.raises(ConfigError, match="cpu"):
         preset("abacus")
+
+
+def test_a_budget_counts_the_time_before_an_interruption(patients, tmp_path):
+    network = fit(TRAINING, PLAN, 0, patients, tmp_path, budget_s=1e9, report=print).network
+    lines = []
+    again = fit(
+        TRAINING, PLAN, 0, patients, tmp_path, resume=True, budget_s=1.0, report=lines.append
+    )
+    assert lines == ["stage1: resumed at step 6"]
+    assert torch.equal(weights(network), weights(again.network))
+
+
+def test_a_budget_too_small_for_a_step_is_refused(patients, tmp_path):
+    with pytest.raises(HepaticaError, match="before the first step"):
+        fit(TRAINING, PLAN, 0, patients, tmp_path, budget_s=1e-9, report=print)
+
+
+def test_engines_that_disagree_leave_no_bundle(tmp_path, monkeypatch):
+    import hepatica.train.export as export
+
+    networks = (build(PLAN.stages[0]), build(PLAN.stages[1]))
+    monkeypatch.setattr(export, "DISAGREEMENT", -1.0)
+    with pytest.raises(BundleError, match="disagree"):
+        export.export(networks, PLAN, "card", tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "bundle").mkdir()
+    with pytest.raises(OutputError, match="is no bundle"):
+        export.export(networks, PLAN, "card", tmp_path / "bundle")

@@ -86,6 +86,13 @@ class Geometry:
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
 
     @property
+    def shear_deg(self) -> float:
+        """Largest deviation from a right angle between two voxel axes, in degrees."""
+        unit = self.affine[:3, :3] / self.spacing_mm
+        cosines = np.abs(unit.T @ unit)[np.triu_indices(3, 1)]
+        return float(np.degrees(np.arcsin(np.clip(cosines, 0, 1)).max()))
+
+    @property
     def axes(self) -> str:
         """The patient direction that each voxel axis is closest to, such as ``"LPS"``."""
         return "".join(aff2axcodes(self.affine))

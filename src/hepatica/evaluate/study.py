@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io as text
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ from hepatica.results.notice import RESEARCH_ONLY
 
 REGIONS = ("liver", "parenchyma", "tumour")
 COLUMNS = ("case", "region", "dice", "sensitivity", "precision", "volume_error_ml")
+#: What has to be drawn in a reference for a region to be scored.
+NEEDS = {"liver": {"liver"}, "parenchyma": {"liver", "tumour"}, "tumour": {"tumour"}}
 RULE = (
     "Liver is the whole liver, lesions included. Both masks empty: undefined, left out of"
-    " the mean. Reference empty, prediction not: Dice 0."
+    " the mean. One mask empty, the other not: Dice 0. Not drawn in the reference: undefined."
 )
 
 
@@ -44,28 +47,57 @@ class Score:
     dice: float | None
     sensitivity: float | None
     precision: float | None
-    volume_error_ml: float
+    volume_error_ml: float | None
 
 
 def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
     """Match label maps by case name; also the names that have no partner.
 
-    The case of ``p01_seg.nii.gz`` is ``p01``; endings such as ``_seg``, ``_organs`` and
-    ``_labels`` do not count, and neither do other words after a shared beginning when
-    exactly one prediction begins with the reference's case. Two files always match.
+    The case of ``p01_seg.nii.gz`` is ``p01``: endings such as ``_seg``, ``_organs`` and
+    ``_labels`` do not count. What is left may go on after the reference's case with
+    another word, as in ``p01_t1ce_seg``, if no other reference fits better and that word
+    is not a number. Two files always match.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or two files of a folder are the same case.
     """
+    for path in (predictions, references):
+        if not path.exists():
+            raise InputError(f"{path} does not exist.", "Check the path.")
     if predictions.is_file() and references.is_file():
         return [Pair(_case(references), predictions, references)], []
-    found = {_case(p): p for p in _label_files(predictions)}
-    wanted = {_case(p): p for p in _label_files(references)}
+    found, wanted = _by_case(predictions), _by_case(references)
     pairs = [Pair(c, found[c], wanted[c]) for c in sorted(found.keys() & wanted.keys())]
-    lonely = sorted(found.keys() ^ wanted.keys())
-    for case in [c for c in lonely if c in wanted]:
-        candidates = [c for c in lonely if c in found and c.startswith(f"{case}_")]
-        if len(candidates) == 1:
-            pairs.append(Pair(case, found[candidates[0]], wanted[case]))
-            lonely = [c for c in lonely if c not in (case, candidates[0])]
-    return pairs, lonely
+    left = sorted(found.keys() - wanted.keys())
+    open_ = {c for c in wanted if c not in found}
+    candidates: dict[str, list[str]] = {}
+    for case in left:
+        if (best := _longest_beginning(case, wanted)) in open_:
+            candidates.setdefault(best, []).append(case)
+    for case, fits in candidates.items():
+        if len(fits) == 1:
+            pairs.append(Pair(case, found[fits[0]], wanted[case]))
+            left.remove(fits[0])
+            open_.remove(case)
+    return sorted(pairs, key=lambda p: p.case), sorted({*left, *open_})
+
+
+def _longest_beginning(case: str, names: Iterable[str]) -> str:
+    """The longest of `names` that `case` goes on from with ``_`` and a word; else ""."""
+    fits = [n for n in names if re.match(rf"{re.escape(n)}_[^\W\d_]", case)]
+    return max(fits, key=len, default="")
+
+
+def _by_case(path: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for file in _label_files(path):
+        case = _case(file)
+        if case in found:
+            raise InputError(f"{found[case]} and {file} are both the case {case}.", "Remove one.")
+        found[case] = file
+    return found
 
 
 def score(pairs: Iterable[Pair], reference_labels: Mapping[str, int] | None = None) -> list[Score]:
@@ -75,23 +107,27 @@ def score(pairs: Iterable[Pair], reference_labels: Mapping[str, int] | None = No
     ----------
     reference_labels
         Which label of the references is ``liver`` and which ``tumour``, where it is not
-        1 and 2; what is not named is not there.
+        1 and 2. What is not named was not drawn: its scores are undefined, and ``liver``
+        alone is the whole liver.
 
     Raises
     ------
     InputError
-        If the grids of a pair differ.
+        If the grids of a pair differ, or a label has no meaning.
     """
     scores: list[Score] = []
     for one in pairs:
-        prediction = io.read_labelmap(one.prediction)
-        reference = _relabel(io.read_labelmap(one.reference), reference_labels)
+        prediction = _relabel(one.prediction, None)
+        reference = _relabel(one.reference, reference_labels)
         if not prediction.geometry.matches(reference.geometry, tolerance_mm=0.1):
             raise InputError(
                 f"{one.prediction.name} and {one.reference.name} are not on the same grid.",
                 "Segment the image that the reference was drawn on.",
             )
         for region in REGIONS:
+            if reference_labels is not None and not NEEDS[region] <= set(reference_labels):
+                scores.append(Score(one.case, region, None, None, None, None))
+                continue
             ours, truth = _mask(prediction, region), _mask(reference, region)
             overlap = Overlap.of(ours, truth)
             error = (float(ours.sum()) - float(truth.sum())) * reference.geometry.voxel_ml
@@ -190,13 +226,15 @@ def _mask(labels: LabelMap, region: str) -> NDArray[np.bool_]:
     return masks[region]
 
 
-def _relabel(labels: LabelMap, meaning: Mapping[str, int] | None) -> LabelMap:
+def _relabel(path: Path, meaning: Mapping[str, int] | None) -> LabelMap:
+    """The label map in a file, in our labels."""
+    labels = io.read_labelmap(path)
     if meaning is None:
         unknown = sorted(set(np.unique(labels.labels).tolist()) - {int(v) for v in Label})
         if unknown:
             raise InputError(
-                f"A reference has labels {unknown}, which are not liver (1) or tumour (2).",
-                "Say which ones are: --reference-labels liver=1,tumour=2.",
+                f"{path.name} has labels {unknown}, which are not liver (1) or tumour (2).",
+                "Say which ones of a reference are: --reference-labels liver=1,tumour=2.",
             )
         return labels
     result = np.zeros_like(labels.labels)
@@ -216,10 +254,14 @@ def _case(path: Path) -> str:
 
 
 def _label_files(folder: Path) -> list[Path]:
-    """Label maps in a folder, or in the case folders that `hepatica segment` wrote there."""
+    """Label maps in a folder, or in the case folders that `hepatica segment` wrote there.
+
+    Where some file names end like those of label maps, the others are images.
+    """
     if folder.is_file():
         return [folder]
-    inside = sorted(p for p in folder.glob("*/*_seg.nii.gz") if p.parent.name == _case(p))
+    inside = sorted(folder.glob("*/*_seg.nii.gz"))
+    inside = [p for p in inside if io.case_name(p) == f"{p.parent.name}_seg"]
     direct = [p for p in sorted(folder.iterdir()) if io.is_image(p)]
     named = [p for p in direct if any(io.case_name(p).endswith(e) for e in _ENDINGS)]
     return inside or named or direct

@@ -21,7 +21,6 @@ _HINTS = {
     errno.ENOENT: "Make the folder first.",
     errno.EEXIST: "A file of that name is in the way: choose another name.",
     errno.ENOTDIR: "A part of the path is a file, not a folder: choose another path.",
-    errno.EEXIST: "A file of that name is in the way: choose another name.",
     errno.EISDIR: "A folder of that name is in the way: choose another name.",
     errno.ENAMETOOLONG: "The name is too long: choose a shorter one.",
 }
@@ -42,29 +41,38 @@ def folder_atomically(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     make_folder(path.parent)
-    mark = secrets.token_hex(6)
-    temporary = path.with_name(f".{path.name[:80]}-{mark}")
-    earlier = path.with_name(f".{path.name[:80]}-{mark}-old")
+    temporary = path.with_name(f".{path.name[:80]}-{secrets.token_hex(6)}")
     try:
         temporary.mkdir()
         yield temporary
-        for file in temporary.iterdir():
-            with file.open("r+b") as stream:
-                os.fsync(stream.fileno())
-        if path.exists():
-            path.replace(earlier)
-        try:
-            temporary.replace(path)
-        except OSError:
-            if earlier.exists():
-                earlier.replace(path)
-            raise
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with file.open("r+b") as stream:
+                    os.fsync(stream.fileno())
+        _take_place(temporary, path, path.with_name(f"{temporary.name}-old"))
         _sync_folder(path.parent)
     except OSError as error:
         raise _not_written(path, error) from error
     finally:
-        for left in (temporary, earlier):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_place(new: Path, path: Path, aside: Path) -> None:
+    """Rename `new` to `path`; what is there stays until that is done, whatever happens."""
+    if not os.path.lexists(path):
+        new.replace(path)
+        return
+    try:
+        path.replace(aside)
+        new.replace(path)
+    except BaseException:  # an interrupt, too
+        if os.path.lexists(aside) and not os.path.lexists(path):
+            aside.replace(path)
+        raise
+    if aside.is_symlink():
+        aside.unlink()
+    else:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from hepatica.io import checks
 
 NIFTI = (".nii.gz", ".nii")
 LISTS = (".txt", ".csv")
+#: Names of the column of a list that holds the paths.
+HEADS = ("path", "image", "file", "source", "input")
 VOLUMES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
 
@@ -48,15 +50,18 @@ def case_name(path: str | Path) -> str:
     path = Path(path)
     found = "" if checks.is_folder(path) else extension(path)
     name = path.name if path.name not in ("", "..") else path.resolve().name
-    return name[: -len(found)] if found else name
+    name = name[: -len(found)] if found else name
+    # A name that is not valid text could be written into no table or report.
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def find_inputs(path: str | Path) -> list[Path]:
-    """What :func:`hepatica.io.read` can take at `path`, sorted by name.
+    """What :func:`hepatica.io.read` can take at `path`.
 
-    A file is itself. A folder gives the first of these that is not empty: the image
-    files in it; itself, if it is a DICOM series; its sub-folders that are. Nothing is
-    searched more deeply, and hidden files are left out. The list may be empty.
+    A file is itself. A folder gives the image files in it and its sub-folders that are
+    DICOM series, sorted by name; or itself, if it is a DICOM series without images in
+    it. Nothing is searched more deeply, and hidden files are left out. The list may be
+    empty.
 
     Raises
     ------
@@ -69,36 +74,31 @@ def find_inputs(path: str | Path) -> list[Path]:
         return [path]
     entries = _entries(path)
     images = [p for p in entries if is_image(p)]
-    if images:
-        return images
-    if is_series(path):
+    if not images and is_series(path):
         return [path]
-    return [p for p in entries if is_series(p)]
+    return sorted(images + [p for p in entries if is_series(p)])
 
 
 def expand_inputs(paths: Iterable[str | Path]) -> list[Path]:
     """Every case that `paths` stand for, in order: files, folders, and lists of these.
 
-    A list is a .txt or .csv file with one path per line, or in the first column; empty
-    lines, comments (#) and a head line such as ``path`` do not count. Its relative
-    paths start at its own folder.
+    A list is a .txt file with one path per line, or a .csv file with a column ``path``,
+    ``image``, ``file``, ``source`` or ``input`` (else its first one); empty lines and
+    comments (#) do not count. Its relative paths start at its own folder.
 
     Raises
     ------
     InputError
-        If a path does not exist or holds no image, or if two cases have the same name.
+        If a list cannot be read or is empty, or if two cases have the same name.
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        listed = _listed(path) if path.suffix.lower() in LISTS else [path]
-        for one in listed:
-            inputs = find_inputs(one) if checks.is_folder(one) else [one]
-            if not inputs:
-                raise InputError(
-                    f"{one.name} holds no image that Hepatica reads.",
-                    f"Give files that end in {', '.join(NIFTI + VOLUMES)}, or a DICOM folder.",
-                )
-            found += inputs
+        is_list = path.suffix.lower() in LISTS and not checks.is_folder(path)
+        for one in _listed(path) if is_list else [path]:
+            # What holds nothing is a case that fails by name, so that the others go on.
+            found += (find_inputs(one) or [one]) if checks.is_folder(one) else [one]
+    if not found:
+        raise InputError("The list names no image.", "Write one path per line.")
     first: dict[str, Path] = {}
     for one in found:
         name = case_name(one)
@@ -112,12 +112,21 @@ def expand_inputs(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def _listed(path: Path) -> list[Path]:
+    """The paths in a list file, next to it if they are relative."""
     with checks.readable(path):
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    if path.suffix.lower() == ".csv":
-        lines = [row[0] for row in csv.reader(lines) if row]
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8.") from error
     cells = [line.strip() for line in lines]
-    if cells and cells[0].lower() in ("path", "image", "file", "source", "input"):
+    if path.suffix.lower() == ".csv":
+        head = lines[0] if lines else ""
+        delimiter = max(",;\t", key=head.count)
+        rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+        names = [cell.strip().lower() for cell in rows[0]] if rows else []
+        column = next((names.index(name) for name in HEADS if name in names), 0)
+        cells = [row[column].strip() for row in rows if len(row) > column]
+    if cells and cells[0].lower() in HEADS:
         cells = cells[1:]
     return [path.parent / cell for cell in cells if cell and not cell.startswith("#")]
 

@@ -15,17 +15,20 @@ No file holds code: safetensors, JSON and OpenVINO's XML only, each checked on l
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
-from hepatica.core.errors import BundleError
+from hepatica.core.errors import BundleError, ConfigError
 from hepatica.model.plan import Plan
 
 FORMAT = 1
 MANIFEST, PLAN, CARD = "bundle.json", "plan.json", "card.md"
+#: What no bundle is without.
+REQUIRED = (PLAN, CARD, *(f"stage{n}.{e}" for n in (1, 2) for e in ("xml", "bin", "safetensors")))
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +70,10 @@ def find(name: str) -> Path:
     BundleError
         If there is neither, naming those that ship.
     """
-    for folder in (Path(name), shipped(name)):
+    # A bare name is one of ours, whatever lies in the folder that we are called from.
+    bare = os.sep not in name and "/" not in name
+    places = [shipped(name), Path(name)] if bare else [Path(name)]
+    for folder in places:
         if (folder / MANIFEST).is_file():
             return folder
     names = sorted(p.parent.name for p in shipped("").glob(f"*/{MANIFEST}"))
@@ -106,9 +112,13 @@ def load(name: str) -> Bundle:
                 f"{folder / file} is not the file that the bundle was made with.",
                 "It was changed or damaged; install the bundle again.",
             )
-    if PLAN not in manifest.files:
-        raise BundleError(f"Bundle {manifest.name!r} has no {PLAN}.")
-    plan = Plan.from_json((folder / PLAN).read_bytes(), PLAN)
+    for file in REQUIRED:
+        if file not in manifest.files:
+            raise BundleError(f"Bundle {manifest.name!r} has no {file}.", "Export it again.")
+    try:
+        plan = Plan.from_json((folder / PLAN).read_bytes(), PLAN)
+    except ConfigError as error:
+        raise BundleError(f"Bundle {manifest.name!r}: {error.message}") from error
     return Bundle(folder, manifest.name, plan, hashlib.sha256(text).hexdigest())
 
 

@@ -72,7 +72,7 @@ def _vnet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
 
 
 class _WithoutSideOutput(nn.Module):
-    """SegResNet whose variational branch adds its loss while training, and is silent after."""
+    """SegResNet with its variational branch, whose loss is kept in `side_loss` while training."""
 
     def __init__(self, network: SegResNetVAE) -> None:
         super().__init__()

@@ -53,12 +53,14 @@ class StagePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     classes: tuple[str, ...] = CLASSES
 
     def __post_init__(self) -> None:
-        if min(self.size) < 8:
-            raise ValueError(f"input size {self.size} is below 8 voxels")
+        if not 8 <= min(self.size) <= max(self.size) <= 1024:
+            raise ValueError(f"input size {self.size} is not between 8 and 1024 voxels")
         if self.spacing_mm is not None and not 0.1 <= self.spacing_mm <= 20:
             raise ValueError(f"spacing_mm {self.spacing_mm} is not between 0.1 and 20")
         if self.classes[: len(CLASSES)] != CLASSES:
             raise ValueError(f"classes must start with {', '.join(CLASSES)}")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes {self.classes} are not all different")
 
 
 class Margin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -87,6 +89,12 @@ class Postprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     opening_voxels: float = 2.0
     min_lesion_ml: float = 0.0
     fill_holes: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.opening_voxels <= 10:
+            raise ValueError(f"opening_voxels {self.opening_voxels} is not between 0 and 10")
+        if not 0 <= self.min_lesion_ml <= 100:
+            raise ValueError(f"min_lesion_ml {self.min_lesion_ml} is not between 0 and 100")
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

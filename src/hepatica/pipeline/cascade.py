@@ -12,15 +12,19 @@ from numpy.typing import NDArray
 
 from hepatica.core import resample
 from hepatica.core.components import bounding_box, largest
+from hepatica.core.errors import HepaticaError
 from hepatica.core.geometry import Box, Geometry, project
 from hepatica.core.volume import Label, LabelMap, ProbabilityMap, Volume
 from hepatica.model.engines import Engine
 from hepatica.model.plan import Plan, StagePlan
-from hepatica.pipeline.postprocess import postprocess
+from hepatica.pipeline.postprocess import onto_grid, postprocess
 from hepatica.pipeline.preprocess import preprocess, widen
 
 #: Liver volumes outside this range are possible, but worth a second look.
 PLAUSIBLE_LIVER_ML = (400.0, 4000.0)
+
+#: A tilt of the slices (gantry tilt, shear) above this is worth a warning.
+SHEAR_DEG = 3.0
 
 Progress = Callable[[str], None]
 
@@ -77,8 +81,8 @@ class Segmenter:
         with clock.step("postprocess"):
             fine = postprocess(fine, self.plan.postprocessing)
         with clock.step("back to grid"):
-            labels, tumour, kept = _back(fine, volume.geometry, box, probabilities)
-        return Segmentation(labels, tumour, kept, _look(labels, fine, self.plan), clock.seconds)
+            labels, tumour, kept = _back(fine, volume.geometry, box, self.plan, probabilities)
+        return Segmentation(labels, tumour, kept, _look(labels), clock.seconds)
 
     def _stage(self, number: int, volume: Volume, clock: _Clock) -> ProbabilityMap:
         stage: StagePlan = self.plan.stages[number]
@@ -86,6 +90,11 @@ class Segmenter:
             image = preprocess(volume, stage)
         with clock.step(f"network {number + 1}"):
             p = self.engine.stages[number](image.voxels)
+        if not np.isfinite(p).all():
+            raise HepaticaError(
+                f"Stage {number + 1} gave numbers that are none.",
+                "Use --engine torch, or another bundle.",
+            )
         return ProbabilityMap(p, image.geometry)
 
 
@@ -100,24 +109,27 @@ def liver_box(rough: LabelMap, onto: Geometry, plan: Plan) -> Box | None:
 
 
 def _back(
-    fine: ProbabilityMap, geometry: Geometry, box: Box, keep: bool
+    fine: ProbabilityMap, geometry: Geometry, box: Box, plan: Plan, keep: bool
 ) -> tuple[LabelMap, NDArray[np.float32], ProbabilityMap | None]:
     """From the crop's network grid to the volume's, by linear interpolation."""
-    inner = resample.onto(fine, geometry.crop(box))
+    crop = geometry.crop(box)
+    # Cleaned along canonical axes: the result must not depend on how a volume is stored.
+    clean, p = onto_grid(fine, crop.canonical(), plan.postprocessing)
+    inner = resample.onto(p, crop)
     labels = np.zeros(geometry.shape, np.uint8)
-    labels[box] = inner.argmax().labels
+    labels[box] = resample.onto(clean, crop).labels
     tumour = np.zeros(geometry.shape, np.float32)
     tumour[box] = inner.p[Label.TUMOUR]
     whole = None
     if keep:
-        p = np.zeros((len(Label), *geometry.shape), np.float32)
-        p[Label.BACKGROUND] = 1
-        p[(slice(None), *box)] = inner.p
-        whole = ProbabilityMap(p, geometry)
+        everywhere = np.zeros((len(Label), *geometry.shape), np.float32)
+        everywhere[Label.BACKGROUND] = 1
+        everywhere[(slice(None), *box)] = inner.p
+        whole = ProbabilityMap(everywhere, geometry)
     return LabelMap(labels, geometry), tumour, whole
 
 
-def _look(labels: LabelMap, fine: ProbabilityMap, plan: Plan) -> tuple[str, ...]:
+def _look(labels: LabelMap) -> tuple[str, ...]:
     """What a careful reader should know before trusting this result."""
     if not labels.liver.any():
         return ("No liver was found; the label map is empty.",)
@@ -132,6 +144,8 @@ def _look(labels: LabelMap, fine: ProbabilityMap, plan: Plan) -> tuple[str, ...]
         warnings.append("The field of view cuts the liver; its volume is a lower bound.")
     if not labels.tumour.any():
         warnings.append("No lesion was found.")
+    if (shear := labels.geometry.shear_deg) > SHEAR_DEG:
+        warnings.append(f"The slices are tilted by {shear:.0f} degrees; the networks expect none.")
     return tuple(warnings)
 
 

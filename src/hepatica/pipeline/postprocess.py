@@ -1,12 +1,15 @@
-"""Clean a stage's labels, on its isotropic grid."""
+"""Clean a stage's labels on its isotropic grid, and what interpolation makes of them."""
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepatica.core import resample
 from hepatica.core.components import ball, components, largest
+from hepatica.core.geometry import Geometry
 from hepatica.core.volume import Label, LabelMap, ProbabilityMap
 from hepatica.model.plan import Postprocessing
 
@@ -39,7 +42,6 @@ def postprocess(probabilities: ProbabilityMap, plan: Postprocessing) -> Probabil
 
     Where :func:`clean` changes a label, the new one becomes certain; elsewhere the
     probabilities stay, so that borders are still smooth when they go to another grid.
-    What was removed cannot come back there: its neighbourhood is certain, too.
     """
     before = probabilities.argmax()
     after = clean(before, plan)
@@ -50,3 +52,25 @@ def postprocess(probabilities: ProbabilityMap, plan: Postprocessing) -> Probabil
     certain: NDArray[np.float32] = np.eye(len(Label), dtype=np.float32)
     p[:, changed] = certain[after.labels[changed]].T
     return ProbabilityMap(p, probabilities.geometry)
+
+
+def onto_grid(
+    probabilities: ProbabilityMap, geometry: Geometry, plan: Postprocessing
+) -> tuple[LabelMap, ProbabilityMap]:
+    """Postprocessed probabilities on another grid, and clean labels there.
+
+    Interpolating between two labels can make crumbs of a third, or cut off a tip of the
+    liver; what :func:`clean` promises therefore is made to hold on this grid as well (but
+    for the opening, which belongs to the network's voxels). A lesion that no lesion voxel
+    of `probabilities` stands for is not one.
+    """
+    moved = resample.onto(probabilities, geometry)
+    labels = np.array(moved.argmax().labels)
+    numbered, sizes = components(labels == Label.TUMOUR)
+    if sizes.size:
+        meant = resample.onto(probabilities.argmax(), geometry).tumour
+        real = np.zeros(sizes.size + 1, bool)
+        real[np.unique(numbered[meant])] = True
+        labels[(numbered > 0) & ~real[numbered]] = Label.PARENCHYMA
+    unopened = msgspec.structs.replace(plan, opening_voxels=0.0)
+    return clean(LabelMap(labels, geometry), unopened), moved

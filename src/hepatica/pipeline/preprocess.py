@@ -61,11 +61,16 @@ def robust(voxels: NDArray[np.float32], seen: Box) -> NDArray[np.float32]:
     the darkest of these. A constant image becomes all zeros.
     """
     image = voxels[seen]
-    low, high = np.percentile(image, (CLIPPED_PERCENT, 100 - CLIPPED_PERCENT))
+    clipped = (CLIPPED_PERCENT, 100 - CLIPPED_PERCENT)
+    low, high = np.percentile(image.astype(np.float64), clipped)
     scaled = np.zeros_like(voxels)
     if high <= low:
-        return scaled
-    scaled[seen] = np.clip((image - np.float32(low)) / np.float32(high - low), 0, 1)
+        # Nearly all of the field is one value: what is left is the image.
+        rest = image[image > image.min()].astype(np.float64)
+        if not rest.size:
+            return scaled
+        low, high = float(image.min()), float(np.percentile(rest, clipped[1]))
+    scaled[seen] = np.clip((image.astype(np.float64) - low) / (high - low), 0, 1)
     patient = scaled[scaled > PATIENT_ABOVE]
     mean = float(patient.mean(dtype=np.float64))
     deviation = float(patient.std(dtype=np.float64))

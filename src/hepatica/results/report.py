@@ -46,7 +46,7 @@ class GeometryRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read. It has no path: a folder's name can name a patient."""
+    """What was read: the case's name, and no path, whose folders may name a patient."""
 
     name: str
     format: str

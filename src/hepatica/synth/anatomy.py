@@ -101,7 +101,8 @@ _BODY_TISSUES = (Tissue.LUNG, Tissue.FAT, Tissue.MUSCLE, Tissue.BOWEL, Tissue.BO
 
 def _fill_body(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Cluster the unlabelled body of a CT into tissues by its grey values."""
-    dark = float(np.percentile(ct, 99)) * 0.03
+    air = float(ct.min())  # 0 in 8 bits, about -1024 in Hounsfield units
+    dark = air + 0.03 * (float(np.percentile(ct, 99)) - air)
     body = largest(ndimage.binary_opening(ct > dark, iterations=1))
     for k in range(body.shape[2]):
         body[:, :, k] = ndimage.binary_fill_holes(body[:, :, k])

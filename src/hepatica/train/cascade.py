@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from hepatica import io
 from hepatica.model.bundle import Bundle
 from hepatica.model.plan import named_plan
 from hepatica.synth.anatomy import Anatomy
@@ -35,14 +35,13 @@ def train(
 ) -> Bundle:
     """Train and export to ``run/bundle``; everything else in `run` serves `resume`."""
     plan = named_plan(training.plan)
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "training.json").write_bytes(msgspec.json.format(msgspec.json.encode(training)))
-    began = time.monotonic()
+    io.make_folder(run)
+    io.write_bytes(run / "training.json", msgspec.json.format(msgspec.json.encode(training)))
     networks: list[nn.Module] = []
     scores: list[dict[str, float]] = []
     for stage in (0, 1):
         patients = Patients(training, plan, stage, anatomies)
-        share = FIRST_SHARE if stage == 0 else 1.0
+        share = FIRST_SHARE if stage == 0 else 1 - FIRST_SHARE
         # NumPy's threads that wait busily for work cost torch's a third of their speed.
         with threadpool_limits(1, user_api="blas"):
             fitted = fit(
@@ -52,7 +51,7 @@ def train(
                 patients,
                 run,
                 resume=resume,
-                deadline=began + budget_s * share,
+                budget_s=budget_s * share,
                 report=report,
             )
         networks.append(fitted.network)

@@ -5,6 +5,8 @@ Samples depend on their number alone, so there is no random state to keep.
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -16,9 +18,18 @@ from hepatica.core.errors import ConfigError
 from hepatica.io.atomic import atomically
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage is: steps done, seconds that they took, and whether it is over."""
+
+    step: int = 0
+    elapsed_s: float = 0.0
+    finished: bool = False
+
+
 def save(
     path: Path,
-    step: int,
+    progress: Progress,
     fingerprint: str,
     network: nn.Module,
     average: dict[str, Tensor],
@@ -31,7 +42,8 @@ def save(
         tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
     tensors = {k: v.detach().contiguous() for k, v in tensors.items()}
     with atomically(path) as temporary:
-        save_file(tensors, temporary, {"step": str(step), "fingerprint": fingerprint})
+        state = json.dumps(asdict(progress))
+        save_file(tensors, temporary, {"progress": state, "fingerprint": fingerprint})
 
 
 def restore(
@@ -40,8 +52,8 @@ def restore(
     network: nn.Module,
     average: dict[str, Tensor],
     optimiser: torch.optim.Optimizer,
-) -> int:
-    """Load a checkpoint into its parts; returns the number of steps done.
+) -> Progress:
+    """Load a checkpoint into its parts; returns how far it is.
 
     Raises
     ------
@@ -56,7 +68,7 @@ def restore(
         raise ConfigError(f"{path} is not a readable checkpoint: {error}.") from error
     if metadata.get("fingerprint") != fingerprint:
         raise ConfigError(
-            f"{path} was made with another plan or other training settings.",
+            f"{path} was made with another plan, other training settings or other anatomies.",
             "Resume with the same ones, or train into another folder.",
         )
     network.load_state_dict(_part(tensors, "network."))
@@ -66,7 +78,7 @@ def restore(
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-    return int(metadata["step"])
+    return Progress(**json.loads(metadata["progress"]))
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -39,6 +39,7 @@ class Patients:
         self, training: Training, plan: Plan, stage: int, anatomies: Sequence[Anatomy]
     ) -> None:
         self._training, self._plan, self._stage = training, plan, stage
+        self.names = tuple(a.name for a in anatomies)
         made = [
             procedural_anatomy(np.random.default_rng([training.seed, n]), f"procedural_{n}")
             for n in range(training.procedural_pool if training.procedural or not anatomies else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import warnings
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from hepatica import io
 from hepatica.core.errors import BundleError, OutputError
 from hepatica.core.geometry import Triple
 from hepatica.model import bundle as bundles
@@ -38,26 +38,29 @@ def export(networks: tuple[nn.Module, nn.Module], plan: Plan, card: str, folder:
     OutputError
         If `folder` is there and is not a bundle.
     """
-    if (folder / bundles.MANIFEST).is_file():
-        shutil.rmtree(folder)
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise OutputError(f"{folder} is there and is no bundle.", "Move it away.") from error
-    (folder / bundles.PLAN).write_bytes(plan.to_json())
-    (folder / bundles.CARD).write_text(card, encoding="utf-8")
-    for number, (network, stage) in enumerate(zip(networks, plan.stages, strict=True), 1):
-        halved = contiguous(copy.deepcopy(network).eval())
-        weights = {k: _half(v) for k, v in halved.state_dict().items()}
-        save_file(weights, folder / f"stage{number}.safetensors")
-        halved.load_state_dict(
-            {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-        )
-        model = _convert(halved, stage.size)
-        openvino.save_model(model, folder / f"stage{number}.xml", compress_to_fp16=True)
-    sealed = bundles.seal(folder, plan.name)
-    _check(sealed)
-    return sealed
+    if folder.exists() and not (folder / bundles.MANIFEST).is_file():
+        raise OutputError(f"{folder} is there and is no bundle.", "Move it away.")
+    with io.folder_atomically(folder) as temporary:
+        (temporary / bundles.PLAN).write_bytes(plan.to_json())
+        (temporary / bundles.CARD).write_text(card, encoding="utf-8")
+        for number, (network, stage) in enumerate(zip(networks, plan.stages, strict=True), 1):
+            _write(network, stage.size, temporary / f"stage{number}")
+        _check(bundles.seal(temporary, plan.name))
+    return bundles.load(str(folder))
+
+
+def _write(network: nn.Module, size: Triple, path: Path) -> None:
+    """The weights of a stage in half precision, and its OpenVINO model made from these."""
+    halved = contiguous(copy.deepcopy(network).eval())
+    weights = {k: _half(v) for k, v in halved.state_dict().items()}
+    file = path.with_suffix(".safetensors")
+    save_file(weights, file)
+    file.chmod(0o644)  # safetensors writes for the owner alone; others will read a bundle
+    halved.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+    )
+    model = _convert(halved, size)
+    openvino.save_model(model, path.with_suffix(".xml"), compress_to_fp16=True)
 
 
 def _convert(network: nn.Module, size: Triple) -> openvino.Model:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hepatica.core.errors import HepaticaError
+from hepatica.core.errors import HepaticaError, OutputError
 from hepatica.core.volume import Label
 from hepatica.model.networks import build, channels_last
 from hepatica.model.plan import Plan
@@ -43,45 +43,57 @@ def fit(
     patients: Patients,
     run: Path,
     *,
-    start_from: nn.Module | None = None,
     resume: bool = False,
-    deadline: float = math.inf,
+    budget_s: float = math.inf,
     report: Report = print,
 ) -> Fitted:
     """Train stage `stage` (0 or 1), logging to ``run/stageN.jsonl``.
 
     Parameters
     ----------
-    start_from
-        Network whose weights are the first ones; same plan. Default: random ones.
-    deadline
-        `time.monotonic()` at which to stop early; the rate then falls to 0 by the clock.
+    resume
+        Go on from the checkpoint in `run`; at once at the end if that one is finished.
+    budget_s
+        Seconds that the stage may take, those before an interruption included; the rate
+        then falls to 0 by the clock, or by the steps if these are over first.
 
     Raises
     ------
+    OutputError
+        If there is a checkpoint and `resume` is not asked for.
     HepaticaError
-        If the loss is no longer a number.
+        If the loss is no longer a number, or the budget is over before the first step.
     """
     name = f"stage{stage + 1}"
     torch.manual_seed(training.seed)
     network = channels_last(build(plan.stages[stage]))
-    if start_from is not None:
-        network.load_state_dict(start_from.state_dict())
     average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     optimiser = torch.optim.AdamW(
         network.parameters(), training.rate, weight_decay=training.weight_decay
     )
-    fingerprint = _fingerprint(training, plan, stage)
+    fingerprint = _fingerprint(training, plan, stage, patients.names)
     path = run / f"{name}.checkpoint.safetensors"
-    step = 0
-    if resume and path.exists():
-        step = checkpoint.restore(path, fingerprint, network, average, optimiser)
-        report(f"{name}: resumed at step {step}")
-    began, saved, losses = time.monotonic(), time.monotonic(), []
-    first = step
+    done = checkpoint.Progress()
+    if path.exists():
+        if not resume:
+            raise OutputError(
+                f"{run} holds a training run already.",
+                "Use --resume to go on with it, or train into another folder.",
+            )
+        done = checkpoint.restore(path, fingerprint, network, average, optimiser)
+        report(f"{name}: resumed at step {done.step}")
+    step, losses = done.step, []
+    began = saved = time.monotonic()
     scores: dict[str, float] = {}
-    for sample in patients.stream(step):
-        progress = _progress(step, training.steps[stage], first, began, deadline)
+
+    def keep(finished: bool) -> None:
+        elapsed = done.elapsed_s + time.monotonic() - began
+        now = checkpoint.Progress(step, elapsed, finished)
+        checkpoint.save(path, now, fingerprint, network, average, optimiser)
+
+    for sample in [] if done.finished else patients.stream(step):
+        elapsed = done.elapsed_s + time.monotonic() - began
+        progress = max(step / training.steps[stage], elapsed / budget_s)
         if progress >= 1:
             break
         rate = training.rate * min(1.0, (step + 1) / training.warm_up)
@@ -98,7 +110,7 @@ def fit(
             line = {
                 "step": step,
                 "loss": round(float(np.mean(losses)), 4),
-                "seconds": round(time.monotonic() - began, 1),
+                "seconds": round(elapsed, 1),
                 **scores,
             }
             losses.clear()
@@ -106,9 +118,12 @@ def fit(
                 log.write(json.dumps(line) + "\n")
             report(f"{name}: {json.dumps(line)}")
         if time.monotonic() - saved > training.checkpoint_every_s:
-            checkpoint.save(path, step, fingerprint, network, average, optimiser)
+            keep(finished=False)
             saved = time.monotonic()
-    checkpoint.save(path, step, fingerprint, network, average, optimiser)
+    if step == 0:
+        raise HepaticaError(f"{name}: the budget was over before the first step.", "Give more.")
+    if not done.finished:
+        keep(finished=True)
     final = _averaged(plan, stage, average)
     return Fitted(final, validate(final, patients, training))
 
@@ -171,14 +186,7 @@ def _averaged(plan: Plan, stage: int, average: dict[str, Tensor]) -> nn.Module:
     return channels_last(network).eval()
 
 
-def _progress(step: int, steps: int, first: int, began: float, deadline: float) -> float:
-    """Share of the run that is over, by steps or by the clock, whichever is further."""
-    by_clock = 0.0
-    if math.isfinite(deadline):
-        by_clock = (time.monotonic() - began) / max(deadline - began, 1e-3)
-    return max(step / steps, by_clock)
-
-
-def _fingerprint(training: Training, plan: Plan, stage: int) -> str:
-    text = msgspec.json.encode(training) + msgspec.json.encode(plan) + bytes([stage])
-    return hashlib.sha256(text).hexdigest()
+def _fingerprint(training: Training, plan: Plan, stage: int, anatomies: Sequence[str]) -> str:
+    """Hash of all that makes two runs the same run."""
+    parts = (training, plan, stage, sorted(anatomies))
+    return hashlib.sha256(b"".join(msgspec.json.encode(part) for part in parts)).hexdigest()

@@ -60,6 +60,10 @@ def load(
             ) from error
         return torch_engine.load(bundle, device, threads)
     if name in ("auto", "openvino"):
+        if device not in ("auto", "cpu"):
+            raise ConfigError(
+                f"The openvino engine runs on the CPU, not on {device!r}.", "Use --engine torch."
+            )
         from hepatica.model.engines import openvino_engine
 
         return openvino_engine.load(bundle, threads)

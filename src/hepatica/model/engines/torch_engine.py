@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from hepatica.core.errors import ResourceError
+from hepatica.core.errors import BundleError, ResourceError
 from hepatica.model.bundle import Bundle
 from hepatica.model.engines import Engine, Network
 from hepatica.model.networks import Probabilities, build
@@ -32,8 +33,14 @@ def load(bundle: Bundle, device: str = "auto", threads: int = 0) -> Engine:
 
 def _network(bundle: Bundle, stage: int, device: torch.device) -> Network:
     network = build(bundle.plan.stages[stage])
-    weights = {k: v.float() for k, v in load_file(bundle.weights(stage)).items()}
-    network.load_state_dict(weights)
+    path = bundle.weights(stage)
+    try:
+        network.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise BundleError(
+            f"{path.name} does not hold the weights that the plan needs.",
+            "Export the bundle again, with this version.",
+        ) from error
     model = Probabilities(network).eval().to(device)
 
     @torch.inference_mode()
