@@ -85,6 +85,7 @@ def run_case(
     out: str | Path,
     model: Model,
     *,
+    case: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     save_probabilities: bool = False,
@@ -97,6 +98,8 @@ def run_case(
 
     Parameters
     ----------
+    case
+        Name of the case; that of the file or folder by default.
     overwrite
         Replace an earlier result.
     resume
@@ -108,7 +111,7 @@ def run_case(
     HepaticaError
         InputError, ResourceError or OutputError; nothing of this case is written then.
     """
-    case = io.case_name(source)
+    case = case or io.case_name(source)
     folder = Path(out) / case
     _require_room(folder, Path(source), overwrite, resume)
     began = time.perf_counter()

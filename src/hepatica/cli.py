@@ -99,19 +99,22 @@ def segment(
     """
     from hepatica import case, io
 
+    if resume and overwrite:
+        raise typer.BadParameter("--resume keeps results and --overwrite replaces them; take one.")
     sources = io.expand_inputs(inputs)
+    there = {name for name, _ in sources if (out / name).exists()}
     model = case.Model.load(bundle, engine, device=device, threads=threads)  # type: ignore[arg-type]
     show = _Show(as_json, quiet, verbose)
     rows: list[Any] = []
     case.write_cases(out, rows)  # a folder that cannot be written is known before any work
-    for number, source in enumerate(sources, 1):
-        name = io.case_name(source)
+    for number, (name, source) in enumerate(sources, 1):
         try:
             with show.steps(f"[{number}/{len(sources)}] {name}") as progress:
                 report = case.run_case(
                     source,
                     out,
                     model,
+                    case=name,
                     overwrite=overwrite,
                     resume=resume,
                     save_probabilities=save_probabilities,
@@ -128,7 +131,7 @@ def segment(
             show.failed(name, sentence)
         else:
             rows.append(case.done_row(report))
-            show.done(report, out / name)
+            show.done(report, out / name, kept=resume and name in there)
         case.write_cases(out, rows)
     bad = sum(row.status == "failed" for row in rows)
     if len(sources) > 1:
@@ -157,11 +160,9 @@ def demo(
     report = case.run_case(made.image, out, model, overwrite=overwrite)
     folder = out / report.case
     m = report.measurements
-    console.print(f"Liver {m.liver_ml:.0f} ml, {len(m.findings)} lesions, {m.tumour_ml:.1f} ml.")
-    for region, dice in demonstration.dice(made.truth, folder).items():
-        console.print(
-            f"Dice against the truth, {region}: " + ("-" if dice is None else f"{dice:.3f}")
-        )
+    console.print(f"Found: {_finding(m)}.")
+    for line in demonstration.verdict(made.truth, folder):
+        console.print(line)
     console.print(f"Image:     {made.image}")
     console.print(f"Label map: {folder / (report.case + '_seg.nii.gz')}")
     console.print(f"Report:    {folder / case.REPORT}")
@@ -200,16 +201,17 @@ def synth(
     exclude: Annotated[
         list[str] | None, typer.Option(help="Patterns of label files to leave out.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Write into a cohort that is there.")] = False,
 ) -> None:
     """Make synthetic T1CE patients with exact labels.
 
-    Example: hepatica synth -n 4 -o cohort --seed 1
+    Example: hepatica synth -n 4 -o synthetic --seed 1
     """
     from hepatica.io import anatomies as collections
     from hepatica.io import patients
 
     real = [a for f in anatomies or () for a in collections.anatomies(f, tuple(exclude or ()))]
-    for path in patients.write_cohort(out, n, seed, real):
+    for path in patients.write_cohort(out, n, seed, real, overwrite=overwrite):
         console.print(str(path), markup=False)
 
 
@@ -275,6 +277,13 @@ def _meaning(text: str) -> dict[str, int] | None:
     return meaning
 
 
+def _finding(m: Any) -> str:
+    """Liver and lesions in a few words."""
+    n = len(m.findings)
+    lesions = "1 lesion" if n == 1 else f"{n} lesions"
+    return f"liver {m.liver_ml:.0f} ml, {lesions} ({m.tumour_ml:.2g} ml)"
+
+
 def _plain(line: str) -> None:
     console.print(line, markup=False)
 
@@ -294,16 +303,14 @@ class _Show:
         with console.status(title) as status:
             yield lambda step: status.update(f"{title}: {step}")
 
-    def done(self, report: Any, folder: Path) -> None:
+    def done(self, report: Any, folder: Path, kept: bool) -> None:
         m = report.measurements
         total = sum(report.timing.seconds.values())
-        result = {"case": report.case, "status": "done", "folder": str(folder)}
+        result = {"case": report.case, "status": "kept" if kept else "done", "folder": str(folder)}
         known = msgspec.to_builtins(report)
         self.results.append(result | {k: known[k] for k in ("measurements", "warnings")})
-        self.say(
-            f"{report.case}: liver {m.liver_ml:.0f} ml, {len(m.findings)} lesions"
-            f" ({m.tumour_ml:.1f} ml), {total:.1f} s -> {folder}"
-        )
+        time = "kept as it was" if kept else f"{total:.1f} s"
+        self.say(f"{report.case}: {_finding(m)}, {time} -> {folder}")
         for warning in report.warnings:
             self.say(f"  {warning}")
 

@@ -64,7 +64,7 @@ def examine(bundle: str) -> Diagnosis:
         facts[f"{name} engine"] = f"loads in {loaded - began:.1f} s, {took:.1f} s a volume"
         facts["bundle"] = f"{model.bundle.name} {model.bundle.sha256[:12]}, hashes verified"
     if not _has_torch():
-        facts["torch engine"] = "not installed (pip install 'hepatica[torch]')"
+        facts["torch engine"] = "not installed (pip install '.[torch]' in Hepatica's folder)"
     size = "x".join(str(n) for n in TYPICAL)
     facts["volume"] = f"{size}, a synthetic patient; reading and writing come on top"
     return found

@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -111,7 +112,16 @@ def test_one_good_case(run, tmp_path, tiny_bundle, image):
         "segment", image, "-o", out, "--bundle", tiny_bundle.folder, "--overwrite", "--json"
     )
     assert code == 0
-    assert json.loads(text)[0]["status"] == "done"
+    (result,) = json.loads(text)
+    assert result["status"] == "done"
+    assert {"liver_ml", "findings"} <= set(result["measurements"])
+    assert isinstance(result["warnings"], list)
+    table = (out / "cases.csv").read_text()
+    code, text, _ = run("segment", image, "-o", out, "--bundle", tiny_bundle.folder, "--resume")
+    assert code == 0
+    assert "kept as it was" in text
+    assert (out / "cases.csv").read_text() == table
+    assert run("segment", image, "-o", out, "--resume", "--overwrite")[0] == 2
     code, text, _ = run(
         "segment", image, "-o", out, "--bundle", tiny_bundle.folder, "--resume", "-q"
     )
@@ -132,6 +142,59 @@ def test_lists_and_equal_names(run, tmp_path, tiny_bundle, image):
     code, _, err = run("segment", image, other, "-o", out, "--bundle", tiny_bundle.folder)
     assert code == 1
     assert "p1" in err
+
+
+def test_lists_as_people_write_them(run, tmp_path, tiny_bundle, image):
+    shutil.copy(image, tmp_path / "p2.nii.gz")
+    (tmp_path / "semicolon.csv").write_text("\ufeffcase;path\na;p1.nii.gz\n\n#;x\nb;p2.nii.gz\n")
+    listed = [c.path.name for c in io.expand_inputs([tmp_path / "semicolon.csv"])]
+    assert listed == ["p1.nii.gz", "p2.nii.gz"]
+    (tmp_path / "plain.csv").write_text("p1.nii.gz,1\np2.nii.gz,2\n")
+    assert len(io.expand_inputs([tmp_path / "plain.csv"])) == 2
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    (tmp_path / "latin.txt").write_bytes("gr\u00f6\u00dfe.nii.gz".encode("latin-1"))
+    for name in ("empty.txt", "latin.txt"):
+        code, _, err = run(
+            "segment", tmp_path / name, "-o", tmp_path / "o", "--bundle", tiny_bundle.folder
+        )
+        assert code == 1
+        assert err.startswith("Error: ")
+
+
+def test_series_folders_of_one_name_are_told_apart(tmp_path):
+    for patient in ("p1", "p2"):
+        (tmp_path / patient / "T1CE").mkdir(parents=True)
+    cases = io.expand_inputs([tmp_path / "p1" / "T1CE", tmp_path / "p2" / "T1CE"])
+    assert [c.name for c in cases] == ["p1_T1CE", "p2_T1CE"]
+
+
+def test_a_label_map_given_as_an_image_is_said(run, tmp_path, tiny_bundle):
+    io.write_labelmap(tmp_path / "labels.nii.gz", phantom(GRID)[1])
+    code, text, _ = run(
+        "segment", tmp_path / "labels.nii.gz", "-o", tmp_path / "o", "--bundle", tiny_bundle.folder
+    )
+    assert code == 0
+    assert "looks like a label map" in text
+
+
+def test_demo(run, tmp_path, tiny_bundle):
+    out = tmp_path / "demo"
+    code, text, _ = run("demo", "-o", out, "--bundle", tiny_bundle.folder)
+    assert code == 0
+    for what in ("Label map:", "Report:", "Picture:"):
+        (line,) = [line for line in text.splitlines() if line.startswith(what)]
+        assert Path(line.removeprefix(what).strip()).is_file()
+    assert "Truth: liver" in text
+    assert run("demo", "-o", out, "--bundle", tiny_bundle.folder)[0] == 1
+    assert run("demo", "-o", out, "--seed", 5, "--bundle", tiny_bundle.folder)[0] == 0
+    assert (out / "synthetic_42" / "report.json").is_file()
+
+
+def test_two_cohorts_do_not_mix(run, tmp_path):
+    assert run("synth", "-o", tmp_path / "c")[0] == 0
+    code, _, err = run("synth", "-o", tmp_path / "c", "--seed", 2)
+    assert code == 1
+    assert "--overwrite" in err
 
 
 def test_nothing_to_do_is_said(run, tmp_path, tiny_bundle):

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 #: Not run here: they are what runs this, or change the machine.
-ELSEWHERE = ("make ", "pip ")
+ELSEWHERE = ("make ", "pip ", ". ")
 #: Long work is shown in the documentation and made short here.
 SHORT = {"--preset cpu": "--preset smoke", "90min": "1min", "-n 20": "-n 1", "-n 4": "-n 1"}
 

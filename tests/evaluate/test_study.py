@@ -119,22 +119,15 @@ def test_the_table_of_a_run_is_not_overwritten_by_scores(tmp_path):
 def test_pairs_are_never_guessed(tmp_path):
     empty = LabelMap(np.zeros(GRID.shape, np.uint8), GRID)
     names = {
-        "p": ("study_1_2_seg", "chaos_1_delayed_v2", "p7_t1ce_seg"),
-        "r": ("study_1", "chaos_1", "chaos_1_delayed", "p7_labels"),
+        "p": ("study_1_2_seg", "chaos_1_delayed_v2_seg", "p7_t1ce_seg"),
+        "r": ("study_1_organs", "chaos_1_organs", "chaos_1_delayed_organs", "p7_labels"),
     }
     for folder, files in names.items():
-        (tmp_path / folder).mkdir()
+        (tmp_path / folder).mkdir(exist_ok=True)
         for file in files:
             write_labelmap(tmp_path / folder / f"{file}.nii.gz", empty)
-    (tmp_path / "r").rename(tmp_path / "mixed")
-    (tmp_path / "r").mkdir()
-    for file in names["r"]:
-        write_labelmap(tmp_path / "r" / f"{file.removesuffix('_labels')}_organs.nii.gz", empty)
-        (tmp_path / "r" / f"{file}_image.nii.gz").write_bytes(b"an image, not a label map")
-    for path in list((tmp_path / "p").iterdir()):
-        path.rename(
-            path.with_name(path.name.removesuffix(".nii.gz").removesuffix("_seg") + "_seg.nii.gz")
-        )
+        (tmp_path / "r").mkdir(exist_ok=True)
+        (tmp_path / "r" / "p7_t1ce.nii.gz").write_bytes(b"an image beside the label maps")
     pairs, lonely = study.pair(tmp_path / "p", tmp_path / "r")
     assert [(p.case, p.prediction.name) for p in pairs] == [
         ("chaos_1_delayed", "chaos_1_delayed_v2_seg.nii.gz"),

@@ -96,10 +96,27 @@ def test_warns_of_a_cut_liver_and_of_no_lesion():
     assert "No lesion was found." in warnings
 
 
+def test_blank_slices_do_not_hide_that_the_liver_is_cut():
+    cut = Geometry.from_spacing((80, 66, 24), (4.0, 4.5, 6.0), (0, 0, -20))
+    volume, _ = phantom(cut)
+    voxels = volume.voxels.copy()
+    voxels[:, :, -2:] = 0
+    warnings = segmenter(Volume(voxels, cut)).warnings
+    assert any("cuts the liver" in w for w in warnings)
+
+
+def test_tilted_slices_are_said():
+    affine = GRID.affine.copy()
+    affine[1, 2] = 0.8
+    volume, _ = phantom(Geometry(GRID.shape, affine))
+    assert any("tilted by 8 degrees" in w for w in segmenter(volume).warnings)
+
+
 def test_probabilities_agree_with_the_labels():
     volume, _ = phantom(GRID)
     found = segmenter(volume, probabilities=True)
-    np.testing.assert_array_equal(found.probabilities.argmax().labels, found.labelmap.labels)
+    agree = found.probabilities.argmax().labels == found.labelmap.labels
+    assert agree.mean() > 0.999  # but for what cleaning on this grid removes
     np.testing.assert_allclose(found.probabilities.p.sum(axis=0), 1, atol=1e-5)
     np.testing.assert_array_equal(found.probabilities.p[2], found.tumour_probability)
 

@@ -95,7 +95,7 @@ def test_promises_hold_on_the_grid_that_is_written():
     rng = np.random.default_rng(5)
     p = rng.random((3, *GRID.shape)).astype(np.float32)
     p[1, 3:15, 3:15, 3:15] += 0.4
-    p[2, 6:10, 6:10, 6:10] += 0.5
+    p[2, 6:11, 6:11, 6:11] += 1.2
     p /= p.sum(axis=0)
     fine = postprocess(ProbabilityMap(p, GRID), rule)
     for spacing in (0.8, 1.7, 3.1):

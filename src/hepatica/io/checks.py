@@ -28,6 +28,10 @@ SPACING_MM = (0.1, 20.0)
 #: Air is about -1000 in a CT; no MRI goes there.
 CT_BELOW = -500.0
 
+#: Whole numbers that span no more than this are labels, not an image.
+LABELS_UP_TO = 20.0
+LABELS_WARNING = "It holds a few whole numbers only; it looks like a label map, not an image."
+
 CT_WARNING = "It looks like a CT; Hepatica is made for contrast-enhanced T1 MRI."
 ORIENTATION_WARNING = (
     "Its orientation is not stated: left and right, or front and back, may be swapped."
@@ -40,7 +44,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError(f"{path.name} does not exist.", "Check the path.") from error
+        raise InputError(f"{path.name} does not exist.", f"Check the path {path}.") from error
     except PermissionError as error:
         raise InputError(
             f"{path.name} may not be read by this user.", "Change its permissions or copy it."
@@ -198,7 +202,10 @@ def content(name: str, voxels: NDArray[np.float32], labels: bool = False) -> tup
         raise InputError(
             f"{name} is constant: all voxels are {low:g}.", "Export it again: it shows nothing."
         )
-    return (CT_WARNING,) if low <= CT_BELOW else ()
+    warnings: tuple[str, ...] = (CT_WARNING,) if low <= CT_BELOW else ()
+    if high - low <= LABELS_UP_TO and np.array_equal(voxels, np.rint(voxels)):
+        warnings += (LABELS_WARNING,)
+    return warnings
 
 
 def labelmap(volume: Volume) -> LabelMap:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from hepatica.core.errors import InputError
 from hepatica.io import checks
@@ -14,6 +15,13 @@ LISTS = (".txt", ".csv")
 #: Names of the column of a list that holds the paths.
 HEADS = ("path", "image", "file", "source", "input")
 VOLUMES = (".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+class Case(NamedTuple):
+    """An input, and the name that its results get."""
+
+    name: str
+    path: Path
 
 
 def extension(path: str | Path) -> str:
@@ -79,12 +87,13 @@ def find_inputs(path: str | Path) -> list[Path]:
     return sorted(images + [p for p in entries if is_series(p)])
 
 
-def expand_inputs(paths: Iterable[str | Path]) -> list[Path]:
+def expand_inputs(paths: Iterable[str | Path]) -> list[Case]:
     """Every case that `paths` stand for, in order: files, folders, and lists of these.
 
     A list is a .txt file with one path per line, or a .csv file with a column ``path``,
     ``image``, ``file``, ``source`` or ``input`` (else its first one); empty lines and
-    comments (#) do not count. Its relative paths start at its own folder.
+    comments (#) do not count. Its relative paths start at its own folder. Folders of the
+    same name are told apart by the folder above: ``p1_T1CE`` and ``p2_T1CE``.
 
     Raises
     ------
@@ -99,16 +108,25 @@ def expand_inputs(paths: Iterable[str | Path]) -> list[Path]:
             found += (find_inputs(one) or [one]) if checks.is_folder(one) else [one]
     if not found:
         raise InputError("The list names no image.", "Write one path per line.")
+    names = [case_name(path) for path in found]
+    cases = [
+        # Exports name their series folders alike; the folder above tells them apart.
+        Case(_in_parent(path) if names.count(name) > 1 and path.is_dir() else name, path)
+        for name, path in zip(names, found, strict=True)
+    ]
     first: dict[str, Path] = {}
-    for one in found:
-        name = case_name(one)
-        if name in first:
+    for case in cases:
+        if case.name in first:
             raise InputError(
-                f"{first[name]} and {one} would both be the case {name}.",
+                f"{first[case.name]} and {case.path} would both be the case {case.name}.",
                 "Rename one, or segment them into different folders.",
             )
-        first[name] = one
-    return found
+        first[case.name] = case.path
+    return cases
+
+
+def _in_parent(folder: Path) -> str:
+    return f"{case_name(folder.resolve().parent)}_{case_name(folder)}"
 
 
 def _listed(path: Path) -> list[Path]:
@@ -118,6 +136,7 @@ def _listed(path: Path) -> list[Path]:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             raise InputError(f"{path.name} is not UTF-8 text.", "Save it as UTF-8.") from error
+    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     cells = [line.strip() for line in lines]
     if path.suffix.lower() == ".csv":
         head = lines[0] if lines else ""
@@ -128,7 +147,7 @@ def _listed(path: Path) -> list[Path]:
         cells = [row[column].strip() for row in rows if len(row) > column]
     if cells and cells[0].lower() in HEADS:
         cells = cells[1:]
-    return [path.parent / cell for cell in cells if cell and not cell.startswith("#")]
+    return [path.parent / cell for cell in cells if cell]
 
 
 def unknown(path: Path) -> InputError:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from hepatica.core.errors import OutputError
 from hepatica.io.atomic import make_folder, write_bytes
 from hepatica.io.nifti import write_labelmap, write_volume
 from hepatica.synth.anatomy import Anatomy
@@ -57,8 +58,19 @@ def write_patient(made: Patient, folder: Path) -> tuple[Path, Path]:
 
 
 def write_cohort(
-    folder: Path, n: int, seed: int, anatomies: Sequence[Anatomy] = ()
+    folder: Path, n: int, seed: int, anatomies: Sequence[Anatomy] = (), *, overwrite: bool = False
 ) -> Iterator[Path]:
-    """Write `n` patients to ``folder/images`` and ``folder/labels``, yielding each image."""
+    """Write `n` patients to ``folder/images`` and ``folder/labels``, yielding each image.
+
+    Raises
+    ------
+    OutputError
+        If there are images already and `overwrite` is not asked for, or for the disk.
+    """
+    if not overwrite and (folder / IMAGES).exists():
+        raise OutputError(
+            f"{folder / IMAGES} exists already; two cohorts would mix.",
+            "Choose another folder, or use --overwrite.",
+        )
     for number in range(1, n + 1):
         yield write_patient(patient(seed, number, anatomies), folder)[0]

@@ -82,7 +82,7 @@ class Segmenter:
             fine = postprocess(fine, self.plan.postprocessing)
         with clock.step("back to grid"):
             labels, tumour, kept = _back(fine, volume.geometry, box, self.plan, probabilities)
-        return Segmentation(labels, tumour, kept, _look(labels), clock.seconds)
+        return Segmentation(labels, tumour, kept, _look(labels, volume), clock.seconds)
 
     def _stage(self, number: int, volume: Volume, clock: _Clock) -> ProbabilityMap:
         stage: StagePlan = self.plan.stages[number]
@@ -129,7 +129,7 @@ def _back(
     return LabelMap(labels, geometry), tumour, whole
 
 
-def _look(labels: LabelMap) -> tuple[str, ...]:
+def _look(labels: LabelMap, volume: Volume) -> tuple[str, ...]:
     """What a careful reader should know before trusting this result."""
     if not labels.liver.any():
         return ("No liver was found; the label map is empty.",)
@@ -140,7 +140,7 @@ def _look(labels: LabelMap) -> tuple[str, ...]:
         warnings.append(
             f"The liver measures {liver_ml:.0f} ml, outside the usual {low:.0f} to {high:.0f} ml."
         )
-    if _touches_border(labels.liver):
+    if _cut(labels.liver, volume.voxels):
         warnings.append("The field of view cuts the liver; its volume is a lower bound.")
     if not labels.tumour.any():
         warnings.append("No lesion was found.")
@@ -149,8 +149,16 @@ def _look(labels: LabelMap) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _touches_border(mask: NDArray[np.bool_]) -> bool:
-    return any(bool(np.take(mask, side, axis).any()) for axis in range(3) for side in (0, -1))
+def _cut(mask: NDArray[np.bool_], image: NDArray[np.float32]) -> bool:
+    """Whether `mask` reaches the outermost layers of the image that are not blank."""
+    for axis in range(3):
+        for layers in (range(image.shape[axis]), range(image.shape[axis] - 1, -1, -1)):
+            for layer in layers:
+                if np.take(mask, layer, axis).any():
+                    return True
+                if np.ptp(np.take(image, layer, axis)) > 0:
+                    break
+    return False
 
 
 def _nothing(volume: Volume, probabilities: bool, clock: _Clock) -> Segmentation:

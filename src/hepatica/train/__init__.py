@@ -38,7 +38,8 @@ def start(
         from hepatica.train.cascade import train
     except ModuleNotFoundError as error:
         raise ResourceError(
-            f"Training needs the package {error.name}.", "pip install 'hepatica[train]'"
+            f"Training needs the package {error.name}.",
+            "pip install '.[train]' in Hepatica's folder",
         ) from error
     bundle = train(training, anatomies, run, budget_s=seconds, resume=resume, report=report)
     return bundle.folder

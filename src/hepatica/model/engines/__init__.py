@@ -56,7 +56,7 @@ def load(
         except ModuleNotFoundError as error:
             raise ResourceError(
                 f"The torch engine needs the package {error.name}.",
-                "pip install 'hepatica[torch]', or use --engine openvino.",
+                "pip install '.[torch]' in Hepatica's folder, or use --engine openvino.",
             ) from error
         return torch_engine.load(bundle, device, threads)
     if name in ("auto", "openvino"):
