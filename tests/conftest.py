@@ -7,10 +7,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import settings
 
 from hepatica.model.bundle import Bundle
 from hepatica.model.plan import NetworkPlan, Plan
 from tests.phantom import PLAN
+
+# The same examples every time, so that a red run is about the change; explore with
+# `pytest --hypothesis-profile explore`. No deadlines: a busy machine is not a fault.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=200)
+settings.load_profile("same")
 
 TINY = NetworkPlan(
     name="unet", options={"channels": [4, 8], "res_units": 1, "norm": "instance_affine"}

@@ -253,12 +253,21 @@ def evaluate(
 
     Example: hepatica evaluate out references -o scores
     """
+    from hepatica import io
     from hepatica.evaluate import study
 
     pairs, lonely = study.pair(predictions, references)
     if not pairs:
-        errors.print("Error: no prediction has a reference of the same name.", style="red")
+        names = ", ".join(lonely[:8]) + (" ..." if len(lonely) > 8 else "")
+        errors.print(
+            f"Error: no prediction has a reference of the same name: {names}.",
+            style="red",
+            markup=False,
+        )
         raise typer.Exit(FAILED)
+    for one in pairs:
+        if io.case_name(one.prediction).removesuffix("_seg") != io.case_name(one.reference):
+            console.print(f"{one.prediction.name} against {one.reference.name}", markup=False)
     scores = study.score(pairs, _meaning(reference_labels))
     study.write(out, scores, lonely)
     console.print(study.table(scores, lonely), markup=False)

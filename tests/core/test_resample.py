@@ -128,6 +128,21 @@ def test_nearest_takes_labels_that_exist():
     assert set(np.unique(oblique_way.labels)) <= {0, 1, 2}
 
 
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_tie_between_labels_does_not_depend_on_storage(orientation):
+    grid = Geometry.from_spacing((8, 8, 8), 1)
+    rng = np.random.default_rng(2)
+    labels = LabelMap(rng.integers(0, 3, grid.shape).astype(np.uint8), grid)
+    target = Geometry.from_spacing((4, 4, 4), 2)  # every centre is a corner of eight voxels
+    expected = resample.onto(labels, target).labels
+    np.testing.assert_array_equal(expected, labels.labels[::2, ::2, ::2])
+    moved = resample.onto(labels, stored(grid, *orientation))
+    np.testing.assert_array_equal(resample.onto(moved, target).labels, expected)
+    other = stored(target, *orientation)
+    back = resample.onto(resample.onto(labels, other), target)
+    np.testing.assert_array_equal(back.labels, expected)
+
+
 def test_probabilities_outside_are_background():
     p = np.zeros((3, 4, 4, 4), np.float32)
     p[2] = 1

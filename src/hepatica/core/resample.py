@@ -161,10 +161,17 @@ def _nearest(
         return _with_simpleitk(array, source, target, fill, sitk.sitkNearestNeighbor)
     moved = np.transpose(array, aligned.axis)
     index, inside = [], []
-    for n, m, s, o in zip(moved.shape, target.shape, aligned.scale, aligned.offset, strict=True):
+    for axis, m, s, o in zip(
+        aligned.axis, target.shape, aligned.scale, aligned.offset, strict=True
+    ):
+        n = source.shape[axis]
         where = s * np.arange(m) + o
-        # A target centre on the face between two source voxels belongs to the lower one.
-        nearest = np.ceil(where - 0.5 - 1e-9).astype(int)
+        # A target centre on the face between two source voxels takes the one further left,
+        # back or down in the patient: how the grids are stored must not matter.
+        if source.axes[axis] in "RAS":
+            nearest = np.ceil(where - 0.5 - 1e-6).astype(int)
+        else:
+            nearest = np.floor(where + 0.5 + 1e-6).astype(int)
         index.append(np.clip(nearest, 0, n - 1))
         inside.append((where > -0.5 - TOLERANCE) & (where < n - 0.5 + TOLERANCE))
     result = moved[np.ix_(*index)]
