@@ -42,8 +42,7 @@ def examine(bundle: str) -> Diagnosis:
     facts["hepatica"] = hepatica.__version__
     facts.update(versions())
     facts["cpu cores"] = os.cpu_count()
-    memory = available_bytes()
-    facts["memory available"] = "unknown" if memory is None else f"{memory / 1e9:.1f} GB"
+    facts["memory available"] = f"{available_bytes() / 1e9:.1f} GB"
     facts["gpu"] = _gpu()
     made, _ = scan_patient(patient(1, 1, ()))
     centre_mm = made.geometry.to_patient((np.asarray(made.geometry.shape) - 1) / 2)

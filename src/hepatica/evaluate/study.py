@@ -243,7 +243,7 @@ def _relabel(path: Path, meaning: Mapping[str, int] | None) -> LabelMap:
     return LabelMap(result, labels.geometry)
 
 
-_ENDINGS = ("_seg", "_organs", "_labels", "_label", "_structures_modeloutput")
+_ENDINGS = ("_seg", "_organs", "_labels", "_label")
 
 
 def _case(path: Path) -> str:

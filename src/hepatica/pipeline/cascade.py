@@ -92,7 +92,7 @@ class Segmenter:
             p = self.engine.stages[number](image.voxels)
         if not np.isfinite(p).all():
             raise HepaticaError(
-                f"Stage {number + 1} gave numbers that are none.",
+                f"Stage {number + 1} gave values that are not numbers.",
                 "Use --engine torch, or another bundle.",
             )
         return ProbabilityMap(p, image.geometry)
@@ -122,8 +122,7 @@ def _back(
     tumour[box] = inner.p[Label.TUMOUR]
     whole = None
     if keep:
-        everywhere = np.zeros((len(Label), *geometry.shape), np.float32)
-        everywhere[Label.BACKGROUND] = 1
+        everywhere = _background(geometry)
         everywhere[(slice(None), *box)] = inner.p
         whole = ProbabilityMap(everywhere, geometry)
     return LabelMap(labels, geometry), tumour, whole
@@ -164,14 +163,16 @@ def _cut(mask: NDArray[np.bool_], image: NDArray[np.float32]) -> bool:
 def _nothing(volume: Volume, probabilities: bool, clock: _Clock) -> Segmentation:
     geometry = volume.geometry
     labels = LabelMap(np.zeros(geometry.shape, np.uint8), geometry)
-    whole = None
-    if probabilities:
-        p = np.zeros((len(Label), *geometry.shape), np.float32)
-        p[Label.BACKGROUND] = 1
-        whole = ProbabilityMap(p, geometry)
-    warning = ("No liver was found; the label map is empty.",)
+    whole = ProbabilityMap(_background(geometry), geometry) if probabilities else None
     empty = np.zeros(geometry.shape, np.float32)
-    return Segmentation(labels, empty, whole, warning, clock.seconds)
+    return Segmentation(labels, empty, whole, _look(labels, volume), clock.seconds)
+
+
+def _background(geometry: Geometry) -> NDArray[np.float32]:
+    """Probabilities (3, i, j, k) of nothing but background."""
+    p = np.zeros((len(Label), *geometry.shape), np.float32)
+    p[Label.BACKGROUND] = 1
+    return p
 
 
 class _Clock:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hepatica.core.errors import HepaticaError, OutputError
-from hepatica.core.volume import Label
+from hepatica.evaluate.overlap import Overlap
 from hepatica.model.networks import build, channels_last
 from hepatica.model.plan import Plan
 from hepatica.train import checkpoint
@@ -135,16 +135,11 @@ def validate(network: nn.Module, patients: Patients, training: Training) -> dict
         sample = patients.sample(number, purpose=1)
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             found = network(_input(sample.image)).argmax(1)[0].numpy()
-        liver = (1, 2)
-        _append(dice["liver"], np.isin(found, liver), np.isin(sample.target, liver))
-        _append(dice["tumour"], found == Label.TUMOUR, sample.target == Label.TUMOUR)
+        for region, classes in (("liver", (1, 2)), ("tumour", (2,))):
+            overlap = Overlap.of(np.isin(found, classes), np.isin(sample.target, classes))
+            if overlap.dice is not None:
+                dice[region].append(overlap.dice)
     return {k: round(float(np.mean(v)), 4) for k, v in dice.items() if v}
-
-
-def _append(dice: list[float], found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> None:
-    """Dice, where it is defined."""
-    if found.any() or truth.any():
-        dice.append(2 * float((found & truth).sum()) / float(found.sum() + truth.sum()))
 
 
 def _step(
