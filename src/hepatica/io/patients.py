@@ -12,7 +12,7 @@ from hepatica.core.errors import OutputError
 from hepatica.io.atomic import make_folder, write_bytes
 from hepatica.io.nifti import write_labelmap, write_volume
 from hepatica.synth.anatomy import Anatomy
-from hepatica.synth.patient import COHORT, Patient, Recipe, draw, scan_patient
+from hepatica.synth.patient import COHORT, Patient, Recipe, describe, draw, scan_patient
 from hepatica.synth.procedural import procedural_anatomy
 
 IMAGES, LABELS = "images", "labels"
@@ -37,21 +37,7 @@ def write_patient(made: Patient, folder: Path) -> tuple[Path, Path]:
         make_folder(path.parent)
     write_volume(image, volume)
     write_labelmap(truth, labels)
-    drawn = {
-        "name": made.name,
-        "anatomy": made.anatomy.name,
-        "phase": made.phase,
-        "brightness": [round(float(b), 4) for b in made.brightness],
-        "noise": made.artefacts.noise,
-        "lesions": [
-            {
-                "centre_mm": [round(float(c), 2) for c in lesion.centre_mm],
-                "radii_mm": [round(float(r), 2) for r in lesion.radii_mm],
-                "labelled": lesion.labelled,
-            }
-            for lesion in made.lesions
-        ],
-    }
+    drawn = describe(made)
     text = msgspec.json.format(msgspec.json.encode(drawn), indent=2)
     write_bytes(folder / IMAGES / f"{made.name}.json", text + b"\n")
     return image, truth

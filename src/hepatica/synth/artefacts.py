@@ -1,4 +1,4 @@
-"""What a scanner does to a perfect image: coils, slices, noise."""
+"""What a scanner does to a perfect image: coils, k-space, slices, noise."""
 
 from __future__ import annotations
 
@@ -12,44 +12,169 @@ from hepatica.core.geometry import Geometry
 from hepatica.core.volume import Volume
 from hepatica.synth.fields import between_knots
 
+#: Axes of a scan's grid, which is always drawn along RAS: phase encoding runs front to back.
+LEFT_RIGHT, PHASE = 0, 1
+
 
 @dataclass(frozen=True, eq=False)
 class Artefacts:
-    """Drawn imperfections.
+    """Drawn imperfections of one acquisition.
 
-    `bias` holds the logarithm of the coil profile on a few knots across the field of
-    view; `noise` is the standard deviation of each Rician channel, in units of liver
-    signal; `gamma` bends the intensities; `offset` shifts the zero of the scale.
+    Parameters
+    ----------
+    bias
+        Logarithm of the coils' profile on a few knots across the field of view.
+    ramp
+        How much brighter (or darker) the front is than the back, as a logarithm.
+    resolution
+        Share of k-space that was measured in plane (left to right, front to back); the
+        rest is zero, as in an interpolated matrix: edges ring.
+    ghosts, ghost_strength
+        How many copies breathing makes along the phase direction, and how bright.
+    motion_mm
+        How far the patient moved for a part of the k-space lines.
+    wrap
+        Share of the field of view that folds over at the front and back.
+    noise, noise_spread
+        Deviation of each Rician channel in units of liver signal, and the logarithm of
+        how much it varies over the field of view (parallel imaging).
+    gamma
+        Bend of the intensities.
     """
 
     bias: NDArray[np.float32]
+    ramp: float
+    resolution: tuple[float, float]
+    ghosts: int
+    ghost_strength: float
+    motion_mm: float
+    wrap: float
     noise: float
+    noise_spread: NDArray[np.float32]
     gamma: float
     seed: int
 
 
+NONE = Artefacts(
+    bias=np.zeros((2, 2, 2), np.float32),
+    ramp=0.0,
+    resolution=(1.0, 1.0),
+    ghosts=0,
+    ghost_strength=0.0,
+    motion_mm=0.0,
+    wrap=0.0,
+    noise=0.0,
+    noise_spread=np.zeros((2, 2, 2), np.float32),
+    gamma=1.0,
+    seed=0,
+)
+
+
 def draw(rng: np.random.Generator) -> Artefacts:
     """Random imperfections of one acquisition."""
-    knots = rng.integers(3, 6, 3)
-    strength = rng.uniform(0, 0.35)
+    i, j, k = rng.integers(3, 6, 3)
+    ghostly = rng.random() < 0.3
+    interpolated = rng.random() < 0.5
     return Artefacts(
-        bias=rng.normal(0, strength, knots).astype(np.float32),
-        noise=float(np.exp(rng.uniform(np.log(0.01), np.log(0.10)))),
+        bias=rng.normal(0, rng.uniform(0, 0.35), (i, j, k)).astype(np.float32),
+        ramp=rng.normal(0, 0.15),
+        resolution=(
+            (rng.uniform(0.6, 0.95), rng.uniform(0.6, 0.95)) if interpolated else (1.0, 1.0)
+        ),
+        ghosts=int(rng.integers(2, 7)) if ghostly else 0,
+        ghost_strength=rng.uniform(0.02, 0.2) if ghostly else 0.0,
+        motion_mm=rng.uniform(1, 4) if rng.random() < 0.2 else 0.0,
+        wrap=rng.uniform(0.03, 0.12) if rng.random() < 0.08 else 0.0,
+        noise=float(np.exp(rng.uniform(np.log(0.01), np.log(0.09)))),
+        noise_spread=rng.normal(0, 0.25, (3, 3, 3)).astype(np.float32),
         gamma=float(np.exp(rng.normal(0, 0.15))),
         seed=int(rng.integers(2**31)),
     )
 
 
-def acquire(perfect: Volume, scan: Geometry, artefacts: Artefacts) -> Volume:
-    """Measure a perfect image (liver about 1) on the grid of a scanner."""
-    measured = resample.onto(perfect, scan, antialias=True).voxels
-    measured = np.maximum(measured, 0) * np.exp(between_knots(artefacts.bias, scan))
-    rng = np.random.default_rng(artefacts.seed)
-    if artefacts.noise > 0:
-        real = measured + artefacts.noise * rng.standard_normal(scan.shape, np.float32)
-        imaginary = artefacts.noise * rng.standard_normal(scan.shape, np.float32)
-        measured = np.hypot(real, imaginary)
-    if artefacts.gamma != 1:
+def acquire(perfect: Volume, scan: Geometry, field: Geometry, artefacts: Artefacts) -> Volume:
+    """Measure a perfect image (liver about 1) on the grid of a scanner.
+
+    Parameters
+    ----------
+    scan
+        The grid that is wanted: `field`, or a part of it. What happens in k-space then
+        happens in that part alone, and nothing folds over.
+    field
+        The scanner's whole field of view, along RAS axes.
+    """
+    a = artefacts
+    # Signed until now: a voxel of an opposed-phase image is its water minus its fat.
+    measured = np.abs(resample.onto(perfect, scan, antialias=True).voxels)
+    ramp = np.zeros((2, 2, 2), np.float32)
+    ramp[:, 0], ramp[:, 1] = -a.ramp / 2, a.ramp / 2
+    coils = between_knots(a.bias, field, scan) + between_knots(ramp, field, scan)
+    measured *= np.exp(coils)
+    if a.wrap and scan is field:
+        measured = _folded(measured, a.wrap)
+    imaginary = np.zeros_like(measured)
+    if a.resolution[0] < 1:
+        measured = _along(_truncation(scan.shape[LEFT_RIGHT], a.resolution[0]), measured, 0)
+    lines = _lines(scan.shape[PHASE], a, float(scan.spacing_mm[PHASE]))
+    if lines is not None:
+        real = np.ascontiguousarray(lines.real, np.float32)
+        imaginary = _along(np.ascontiguousarray(lines.imag, np.float32), measured, PHASE)
+        measured = _along(real, measured, PHASE)
+    if a.noise > 0:
+        rng = np.random.default_rng(a.seed)
+        strength = np.float32(a.noise) * np.exp(between_knots(a.noise_spread, field, scan))
+        measured = measured + strength * rng.standard_normal(scan.shape, np.float32)
+        imaginary = imaginary + strength * rng.standard_normal(scan.shape, np.float32)
+    measured = np.hypot(measured, imaginary)
+    if a.gamma != 1:
         top = max(float(measured.max()), 1e-6)
-        measured = top * (measured / top) ** np.float32(artefacts.gamma)
-    return Volume(measured.astype(np.float32), scan, perfect.source)
+        measured = top * (measured / top) ** np.float32(a.gamma)
+    return Volume(measured.astype(np.float32, copy=False), scan, perfect.source)
+
+
+def _along(
+    matrix: NDArray[np.float32], image: NDArray[np.float32], axis: int
+) -> NDArray[np.float32]:
+    return np.moveaxis(np.tensordot(matrix, image, axes=(1, axis)), 0, axis)
+
+
+def _frequencies(n: int) -> NDArray[np.float64]:
+    return np.fft.fftfreq(n)
+
+
+def _operator(diagonal: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """What a factor on each k-space line does to the image along that axis: (n, n)."""
+    transform = np.fft.fft(np.eye(len(diagonal)), axis=0)
+    return np.asarray(np.fft.ifft(diagonal[:, None] * transform, axis=0))
+
+
+def _truncation(n: int, share: float) -> NDArray[np.float32]:
+    keep = np.abs(_frequencies(n)) <= share / 2
+    return np.ascontiguousarray(_operator(keep.astype(complex)).real, np.float32)
+
+
+def _lines(n: int, a: Artefacts, spacing_mm: float) -> NDArray[np.complex128] | None:
+    """All that happens along the phase direction, as one operator; None if nothing does."""
+    if a.resolution[1] == 1 and not a.ghosts and not a.motion_mm:
+        return None
+    rng = np.random.default_rng([a.seed, 1])
+    frequency = _frequencies(n)
+    factor = (np.abs(frequency) <= a.resolution[1] / 2).astype(complex)
+    order = np.argsort(np.argsort(frequency))  # lines are measured from one edge to the other
+    if a.ghosts:
+        # Breathing changes every n-th line a little: n copies, evenly shifted.
+        phase = rng.uniform(0, 2 * np.pi)
+        factor *= 1 + a.ghost_strength * np.cos(2 * np.pi * order / a.ghosts + phase)
+    if a.motion_mm:
+        start = rng.uniform(0.15, 0.85) * n
+        moved = (order > start) & (np.abs(frequency) > 0.04)
+        factor[moved] *= np.exp(-2j * np.pi * frequency[moved] * a.motion_mm / spacing_mm)
+    return _operator(factor)
+
+
+def _folded(image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    n = max(1, round(share * image.shape[PHASE]))
+    result = image.copy()
+    result[:, :n] += 0.7 * image[:, -n:]
+    result[:, -n:] += 0.7 * image[:, :n]
+    return result

@@ -28,12 +28,13 @@ def smooth_noise(
     return resample.onto(Volume(values, knots), grid).voxels
 
 
-def between_knots(knots: NDArray[np.float32], grid: Geometry) -> NDArray[np.float32]:
-    """Values on `grid` between knots that are spread evenly over it, face to face."""
-    canonical = grid.canonical()
+def between_knots(
+    knots: NDArray[np.float32], field: Geometry, grid: Geometry
+) -> NDArray[np.float32]:
+    """Values on `grid` between knots that are spread evenly over `field`, face to face."""
+    canonical = field.canonical()
     affine = canonical.affine.copy()
-    step = canonical.extent_mm / (np.asarray(knots.shape) - 1)
-    affine[:3, :3] *= step / canonical.spacing_mm
+    affine[:3, :3] *= canonical.extent_mm / (np.asarray(knots.shape) - 1) / canonical.spacing_mm
     affine[:3, 3] = canonical.to_patient((-0.5, -0.5, -0.5))
     shape: Triple = (knots.shape[0], knots.shape[1], knots.shape[2])
     return resample.onto(Volume(knots, Geometry(shape, affine)), grid).voxels

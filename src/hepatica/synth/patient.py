@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hepatica.core import resample
 from hepatica.core.components import bounding_box
@@ -27,45 +29,73 @@ class Recipe:
         Range of the scanner's slice distance and of its pixels.
     field_mm, height_mm
         Range of the field of view in plane and along the body.
+    phases
+        Share of each of `signal.PHASES`; they add up to 1.
     random_contrast
         Share of patients whose tissues have arbitrary brightness instead of physics.
+    perturbed
+        Share of the others whose tissues are off the equation by a factor exp(N(0, 0.2)).
+    cut
+        Share of scans that miss a part of the liver.
     lesion_free
         Share of livers without metastases.
-    extra_small
+    even_sizes
         Share of patients whose lesion diameters are drawn log-uniform from 5 to 60 mm
         instead of from the paper's volumes.
+    subcapsular
+        Share of lesions at the liver's surface.
+    look_alikes
+        Share of livers with up to four things that are not metastases.
     """
 
-    slice_mm: tuple[float, float] = (2.5, 7.0)
-    pixel_mm: tuple[float, float] = (1.2, 2.0)
+    slice_mm: tuple[float, float] = (2.0, 6.0)
+    pixel_mm: tuple[float, float] = (1.1, 1.9)
     field_mm: tuple[float, float] = (320.0, 460.0)
     height_mm: tuple[float, float] = (180.0, 290.0)
+    phases: tuple[float, ...] = (0.05, 0.15, 0.50, 0.10, 0.20, 0.0)
     random_contrast: float = 0.0
+    perturbed: float = 0.0
+    cut: float = 0.0
     lesion_free: float = 0.0
-    extra_small: float = 0.0
+    even_sizes: float = 0.0
+    subcapsular: float = 0.3
+    look_alikes: float = 0.5
 
 
-#: As a cohort would be: the paper's lesions, physics alone.
+#: As a cohort would be: the paper's lesions, T1CE, physics alone.
 COHORT = Recipe()
 #: As a network learns best: beyond what it will meet.
-TRAINING = Recipe(slice_mm=(2.0, 9.0), random_contrast=0.3, lesion_free=0.15, extra_small=0.5)
+TRAINING = Recipe(
+    slice_mm=(2.0, 9.0),
+    phases=(0.18, 0.10, 0.37, 0.08, 0.15, 0.12),
+    random_contrast=0.15,
+    perturbed=0.5,
+    cut=0.1,
+    lesion_free=0.15,
+    even_sizes=0.5,
+    look_alikes=0.65,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Patient:
     """A drawn patient. `render` makes the perfect image of it, `scan_patient` the MRI.
 
-    `brightness` and `spread` hold, per :class:`Tissue`, the signal (liver = 1) and how
-    much of the anatomy's texture shows; `curve` is what replaces both where the
-    anatomy is itself an MRI: new intensities at evenly spaced old ones from 0 to 2.5.
+    `brightness` and `spread` hold, per :class:`Tissue`, the signal (liver = 1; negative
+    for fat in opposed phase) and how much of the anatomy's texture shows. Where
+    fat saturation `fails`, in patches, tissues have the signal `unsaturated`.
+    `curve` replaces all of these where the anatomy is itself an MRI: new intensities at
+    evenly spaced old ones from 0 to 2.5.
     """
 
     name: str
     anatomy: Anatomy
     deformation: deform.Deformation
     scan: Geometry
-    phase: str
+    protocol: signal.Protocol | None
     brightness: NDArray[np.float64]
+    unsaturated: NDArray[np.float64]
+    fails: bool
     spread: NDArray[np.float64]
     curve: NDArray[np.float64]
     lesions: tuple[lesions.Lesion, ...]
@@ -77,32 +107,88 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
     """Draw one patient of `anatomy`."""
     scan = _draw_scan(rng, anatomy, recipe)
     deformation = deform.draw(rng, scan, anatomy.liver_centre_mm)
-    phase, brightness = _draw_brightness(rng, recipe)
-    where = _liver_points(rng, anatomy, deformation, scan)
-    drawn: tuple[lesions.Lesion, ...] = ()
-    if len(where):
-        n = 0 if rng.random() < recipe.lesion_free else lesions.draw_count(rng)
-        volumes = lesions.draw_volumes_ml(rng, n)
-        if rng.random() < recipe.extra_small:
-            volumes = np.pi / 6 * np.exp(rng.uniform(np.log(5), np.log(60), n)) ** 3 / 1000
-        # A large one first, so that it does not swallow a small one.
-        volumes = np.sort(volumes)[::-1]
-        others = int(rng.integers(0, 4)) if rng.random() < 0.6 else 0
-        fakes = lesions.draw_look_alikes(rng, _pick(rng, where, others), brightness)
-        drawn = fakes + lesions.draw(rng, _pick(rng, where, n), volumes, brightness)
+    protocol, brightness, unsaturated = _draw_brightness(rng, recipe)
     return Patient(
         name=name,
         anatomy=anatomy,
         deformation=deformation,
         scan=scan,
-        phase=phase,
+        protocol=protocol,
         brightness=brightness,
+        unsaturated=unsaturated,
+        fails=protocol is not None and protocol.fat == "saturated" and rng.random() < 0.12,
         spread=rng.uniform(-0.25, 0.25, len(Tissue)),
         curve=_draw_curve(rng),
-        lesions=drawn,
+        lesions=_draw_lesions(rng, anatomy, deformation, scan, recipe, brightness),
         artefacts=artefacts.draw(rng),
         seed=int(rng.integers(2**31)),
     )
+
+
+def _draw_lesions(
+    rng: np.random.Generator,
+    anatomy: Anatomy,
+    deformation: deform.Deformation,
+    scan: Geometry,
+    recipe: Recipe,
+    brightness: NDArray[np.float64],
+) -> tuple[lesions.Lesion, ...]:
+    """Look-alikes first, so that no lesion's label is covered by what is not one."""
+    inside, surface = _liver_points(rng, anatomy, deformation, scan)
+    if not len(inside):
+        return ()
+    n = 0 if rng.random() < recipe.lesion_free else lesions.draw_count(rng)
+    volumes = lesions.draw_volumes_ml(rng, n)
+    if rng.random() < recipe.even_sizes:
+        volumes = np.pi / 6 * np.exp(rng.uniform(np.log(5), np.log(60), n)) ** 3 / 1000
+    # A large one first, so that it does not swallow a small one.
+    volumes = np.sort(volumes)[::-1]
+    others = int(rng.integers(1, 5)) if rng.random() < recipe.look_alikes else 0
+    fakes = lesions.draw_look_alikes(rng, _pick(rng, inside, others), brightness)
+    near = rng.random(n) < recipe.subcapsular
+    centres = np.where(near[:, None], _pick(rng, surface, n), _pick(rng, inside, n))
+    return fakes + lesions.draw(rng, centres, volumes, brightness)
+
+
+def describe(patient: Patient) -> dict[str, object]:
+    """What was drawn, as JSON can hold it: names, numbers and lists."""
+    a = patient.artefacts
+    protocol = None if patient.protocol is None else asdict(patient.protocol)
+    return {
+        "name": patient.name,
+        "anatomy": patient.anatomy.name,
+        "protocol": protocol or "arbitrary contrast",
+        "fat_saturation_fails": patient.fails,
+        "signal": {t.name.lower(): _round(patient.brightness[t]) for t in Tissue},
+        "deformation": _round(patient.deformation.matrix),
+        "scan": {
+            "shape": patient.scan.shape,
+            "spacing_mm": _round(patient.scan.spacing_mm),
+            "centre_mm": _round(patient.scan.to_patient((np.array(patient.scan.shape) - 1) / 2)),
+        },
+        "lesions": [
+            {
+                "kind": lesion.kind,
+                "labelled": lesion.labelled,
+                "lobes": [
+                    {"centre_mm": _round(x.centre_mm), "radii_mm": _round(x.radii_mm)}
+                    for x in lesion.lobes
+                ],
+                "core": _round(lesion.core),
+                "rim": _round(lesion.rim) if lesion.rim_mm else None,
+                "rim_mm": _round(lesion.rim_mm),
+                "seed": lesion.seed,
+            }
+            for lesion in patient.lesions
+        ],
+        "artefacts": {f.name: _round(getattr(a, f.name)) for f in fields(a)},
+        "seed": patient.seed,
+    }
+
+
+def _round(value: Any) -> Any:
+    """To four decimals; arrays and tuples become lists."""
+    return np.round(np.asarray(value, dtype=float), 4).tolist()
 
 
 def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8], LabelMap]:
@@ -111,7 +197,9 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
     index = patient.deformation.source_index(grid, anatomy.geometry)
     tissue = np.asarray(deform.gather(anatomy.tissue, index), np.uint8)
     if anatomy.image is not None:
-        image = _apply_curve(patient.curve, deform.gather(anatomy.image, index).astype(np.float32))
+        image = _apply_curve(
+            patient.curve, np.asarray(deform.gather(anatomy.image, index), np.float32)
+        )
     else:
         spread = np.zeros(grid.shape, np.float32)
         if anatomy.texture is not None:
@@ -121,7 +209,13 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
         for distance_mm, gain in ((7.0, 0.05), (25.0, 0.06)):
             noise = smooth_noise(rng, grid, patient.scan, distance_mm)
             spread += np.float32(gain) * noise
-        image = patient.brightness.astype(np.float32)[tissue] * (1 + spread)
+        image = patient.brightness.astype(np.float32)[tissue]
+        if patient.fails:
+            # About a sixth of the field, in patches a hand wide.
+            patch = smooth_noise(rng, grid, patient.scan, 120.0)
+            share = np.clip(2 * (patch - 0.6), 0, 1)
+            image += share * (patient.unsaturated.astype(np.float32)[tissue] - image)
+        image *= 1 + spread
     liver = np.isin(tissue, LIVER_TISSUES)
     level = float(np.median(image[liver])) if liver.any() else 1.0
     tumour = lesions.paint(patient.lesions, grid, liver, image, level)
@@ -134,7 +228,7 @@ def scan_patient(patient: Patient, fine_mm: float = 1.5) -> tuple[Volume, LabelM
     """The MRI that a scanner makes of `patient`, and the true labels on its grid."""
     fine = covering(patient.scan, fine_mm)
     perfect, _, labels = render(patient, fine)
-    image = artefacts.acquire(perfect, patient.scan, patient.artefacts)
+    image = artefacts.acquire(perfect, patient.scan, patient.scan, patient.artefacts)
     # Scanners write whole numbers with a scale of their own.
     return (
         Volume(np.rint(image.voxels * 400), patient.scan, image.source),
@@ -160,7 +254,7 @@ def training_sample(
     perfect, tissue, labels = render(patient, grid)
     target = class_of_tissue(classes)[tissue]
     target[labels.tumour] = Label.TUMOUR
-    return artefacts.acquire(perfect, scan, patient.artefacts), target
+    return artefacts.acquire(perfect, scan, patient.scan, patient.artefacts), target
 
 
 def _draw_scan(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe) -> Geometry:
@@ -171,37 +265,69 @@ def _draw_scan(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe) -> Ge
     centre = anatomy.body_centre_mm.copy()
     centre[2] = anatomy.liver_centre_mm[2]
     centre += rng.normal(0, (10, 10, 20))
+    if rng.random() < recipe.cut:
+        centre[2] += rng.choice((-1, 1)) * (high / 2 - rng.uniform(0, 40))
     spacing = np.array([pixel, pixel, slice_mm])
     shape = np.maximum(np.rint(np.array([wide, deep, high]) / spacing), 16).astype(int)
     return Geometry.from_spacing((int(shape[0]), int(shape[1]), int(shape[2])), spacing, centre)
 
 
-def _draw_brightness(rng: np.random.Generator, recipe: Recipe) -> tuple[str, NDArray[np.float64]]:
-    """Phase and signal of each tissue relative to liver."""
+def _draw_brightness(
+    rng: np.random.Generator, recipe: Recipe
+) -> tuple[signal.Protocol | None, NDArray[np.float64], NDArray[np.float64]]:
+    """Protocol (None for arbitrary contrast) and signal of each tissue relative to liver,
+    with fat as the protocol has it and without saturation.
+    """
     if rng.random() < recipe.random_contrast:
-        table = rng.uniform(0.1, 2.2, len(Tissue))
-        table[Tissue.AIR] = 0
-        table[Tissue.LUNG] = rng.uniform(0, 0.3)
-        table[Tissue.LESION] = (
-            rng.uniform(0.25, 0.85) if rng.random() < 0.8 else rng.uniform(1.15, 1.9)
-        )
-        table[Tissue.LESION_RIM] = rng.uniform(0.8, 1.5)
-        table[Tissue.LIVER] = 1
-        return "random", table
-    phase = signal.PHASES[int(rng.choice(len(signal.PHASES), p=(0.25, 0.45, 0.12, 0.18)))]
-    sequence = signal.Sequence(
-        repetition_ms=rng.uniform(3, 5),
-        echo_ms=rng.uniform(1, 2.4),
-        flip_deg=rng.uniform(9, 15) if phase != "hepatobiliary" else rng.uniform(10, 30),
-        fat_saturation=bool(rng.random() < 0.7),
+        table = _random_contrast(rng)
+        return None, table, table
+    protocol = _draw_protocol(rng, recipe)
+    n = len(Tissue)
+    fatty = rng.random() < 0.3
+    physiology = signal.Physiology(
+        t1=np.exp(rng.normal(0, 0.15, n)),
+        density=np.exp(rng.normal(0, 0.08, n)),
+        uptake=np.exp(rng.normal(0, 0.35, n)),
+        liver_fat=rng.uniform(0.05, 0.25) if fatty else rng.uniform(0, 0.05),
+    )
+    factor = np.exp(rng.normal(0, 0.2, n)) if rng.random() < recipe.perturbed else np.ones(n)
+    if protocol.phase == "t2":
+        # Blood that flows is dark in a spin echo.
+        factor[[Tissue.ARTERY, Tissue.VEIN, Tissue.LIVER_VESSEL]] *= rng.uniform(0.1, 1)
+    table = signal.tissue_signal(protocol, physiology) * factor
+    plain = signal.tissue_signal(replace(protocol, fat="in_phase"), physiology) * factor
+    return protocol, table / table[Tissue.LIVER], plain / plain[Tissue.LIVER]
+
+
+def _draw_protocol(rng: np.random.Generator, recipe: Recipe) -> signal.Protocol:
+    phase = signal.PHASES[int(rng.choice(len(signal.PHASES), p=recipe.phases))]
+    fat: signal.Fat = "saturated"
+    if rng.random() < (0.6 if phase == "pre" else 0.2):
+        fat = "opposed" if phase == "pre" and rng.random() < 0.5 else "in_phase"
+    flip = {"hepatobiliary": (10, 30), "pre": (9, 70)}.get(phase, (9, 15))
+    return signal.Protocol(
+        phase=phase,
+        fat=fat,
+        # Older dual-echo sequences before contrast are slow ones with a large angle.
+        repetition_ms=rng.uniform(3, 5)
+        if phase != "pre" or rng.random() < 0.6
+        else rng.uniform(100, 200),
+        echo_ms=rng.uniform(60, 110) if phase == "t2" else rng.uniform(1, 2.4),
+        flip_deg=rng.uniform(*flip),
         field_t=float(rng.choice((1.5, 3.0))),
     )
-    n = len(Tissue)
-    table = signal.tissue_signal(
-        phase, sequence, np.exp(rng.normal(0, 0.15, n)), np.exp(rng.normal(0, 0.08, n))
-    )
-    table = table * np.exp(rng.normal(0, 0.12, n))
-    return phase, table / table[Tissue.LIVER]
+
+
+def _random_contrast(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Arbitrary brightness of every tissue, as SynthSeg draws it; liver = 1, lesions visible."""
+    table = rng.uniform(0.1, 2.2, len(Tissue))
+    table[Tissue.AIR] = 0
+    table[Tissue.LUNG] = rng.uniform(0, 0.3)
+    dark = rng.random() < 0.8
+    table[Tissue.LESION] = rng.uniform(0.25, 0.85) if dark else rng.uniform(1.15, 1.9)
+    table[Tissue.LESION_RIM] = rng.uniform(0.8, 1.5)
+    table[Tissue.LIVER] = 1
+    return table
 
 
 def _draw_curve(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -216,15 +342,20 @@ def _apply_curve(curve: NDArray[np.float64], image: NDArray[np.float32]) -> NDAr
 
 def _liver_points(
     rng: np.random.Generator, anatomy: Anatomy, deformation: deform.Deformation, scan: Geometry
-) -> NDArray[np.float64]:
-    """Up to 200 random points (n, 3) in the patient's liver, in mm."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Up to 200 random points (n, 3) in the patient's liver, and as many at its surface, mm."""
     coarse = covering(scan, 5)
     index = deformation.source_index(coarse, anatomy.geometry)
-    inside = np.argwhere(deform.gather(anatomy.liver, index))
+    liver = np.asarray(deform.gather(anatomy.liver, index), bool)
+    inside = np.argwhere(liver)
     if not len(inside):
-        return np.empty((0, 3))
-    picked = inside[rng.integers(0, len(inside), 200)]
-    return coarse.to_patient(picked + rng.uniform(-0.5, 0.5, picked.shape))
+        return np.empty((0, 3)), np.empty((0, 3))
+    surface = np.argwhere(liver & ~ndimage.binary_erosion(liver))
+    points = []
+    for voxels in (inside, surface):
+        picked = voxels[rng.integers(0, len(voxels), 200)]
+        points.append(coarse.to_patient(picked + rng.uniform(-0.5, 0.5, picked.shape)))
+    return points[0], points[1]
 
 
 def _pick(rng: np.random.Generator, points: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -38,6 +38,11 @@ class Tissue(IntEnum):
     LESION_RIM = 21
     NECROSIS = 22
     CYST = 23
+    HAEMANGIOMA = 24
+    FOCAL_FAT = 25
+    PERFUSION = 26
+    DUCT = 27
+    ABLATION = 28
 
 
 #: Liver to a radiologist: parenchyma and the vessels that run in it.
