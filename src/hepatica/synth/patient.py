@@ -13,7 +13,7 @@ from hepatica.core import resample
 from hepatica.core.components import bounding_box
 from hepatica.core.geometry import Box, Geometry, project
 from hepatica.core.volume import Label, LabelMap, Source, Volume
-from hepatica.synth import artefacts, deform, lesions, signal
+from hepatica.synth import artefacts, deform, lesion_kinds, lesions, signal
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.fields import covering, smooth_noise
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue, class_of_tissue
@@ -134,20 +134,20 @@ def _draw_lesions(
     brightness: NDArray[np.float64],
 ) -> tuple[lesions.Lesion, ...]:
     """Look-alikes first, so that no lesion's label is covered by what is not one."""
-    inside, surface = _liver_points(rng, anatomy, deformation, scan)
+    inside, surface = liver_points(rng, anatomy, deformation, scan)
     if not len(inside):
         return ()
-    n = 0 if rng.random() < recipe.lesion_free else lesions.draw_count(rng)
-    volumes = lesions.draw_volumes_ml(rng, n)
+    n = 0 if rng.random() < recipe.lesion_free else lesion_kinds.draw_count(rng)
+    volumes = lesion_kinds.draw_volumes_ml(rng, n)
     if rng.random() < recipe.even_sizes:
         volumes = np.pi / 6 * np.exp(rng.uniform(np.log(5), np.log(60), n)) ** 3 / 1000
     # A large one first, so that it does not swallow a small one.
     volumes = np.sort(volumes)[::-1]
     others = int(rng.integers(1, 5)) if rng.random() < recipe.look_alikes else 0
-    fakes = lesions.draw_look_alikes(rng, _pick(rng, inside, others), brightness)
+    fakes = lesion_kinds.draw_look_alikes(rng, _pick(rng, inside, others), brightness)
     near = rng.random(n) < recipe.subcapsular
     centres = np.where(near[:, None], _pick(rng, surface, n), _pick(rng, inside, n))
-    return fakes + lesions.draw(rng, centres, volumes, brightness)
+    return fakes + lesion_kinds.draw(rng, centres, volumes, brightness)
 
 
 def describe(patient: Patient) -> dict[str, object]:
@@ -340,7 +340,7 @@ def _apply_curve(curve: NDArray[np.float64], image: NDArray[np.float32]) -> NDAr
     return np.interp(image, np.linspace(0, 2.5, len(curve)), curve).astype(np.float32)
 
 
-def _liver_points(
+def liver_points(
     rng: np.random.Generator, anatomy: Anatomy, deformation: deform.Deformation, scan: Geometry
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Up to 200 random points (n, 3) in the patient's liver, and as many at its surface, mm."""

@@ -43,6 +43,7 @@ class _Painter:
         self.width, self.depth = rng.uniform(150, 190), rng.uniform(100, 125)
         self.dome: Field = np.zeros(grid.shape, np.float32)
         self.inner: Field = np.zeros(grid.shape, np.float32)
+        self.under_skin: Field = np.zeros(grid.shape, np.float32)
 
     def near(self, *centre: float, by: float = 6.0) -> Point:
         return np.asarray(centre) + self.rng.normal(0, by, 3)
@@ -112,6 +113,7 @@ def _body(p: _Painter) -> None:
     skin = ((ratio - 1) * p.depth + 0 * p.z).astype(np.float32)
     fat, wall = rng.uniform(6, 28), rng.uniform(8, 14)
     p.inner = skin + fat + wall
+    p.under_skin = skin + fat
     p.paint(skin, Tissue.FAT)
     p.paint(skin + fat, Tissue.MUSCLE)
     slope = rng.uniform(0.2, 0.5)
@@ -134,12 +136,15 @@ def _body(p: _Painter) -> None:
     )
     back = -p.depth + fat + wall
     for side in (-1, 1):
-        p.paint(p.ellipsoid(np.array([side * 32, back - 2, 0]), (28, 20, 900)), Tissue.MUSCLE)
+        erector = p.ellipsoid(np.array([side * 32, back - 2, 0]), (28, 20, 900))
+        p.paint(np.maximum(erector, p.under_skin + 1), Tissue.MUSCLE)
         p.paint(p.ellipsoid(np.array([side * 38, back + 35, -90]), (20, 17, 70)), Tissue.MUSCLE)
     disc = np.abs(np.mod(p.z, 34) - 17) - 13
     spine = p.ellipsoid(np.array([0, back + 28, 0]), (23, 18, 9000), by=0.05)
+    arch = p.ellipsoid(np.array([0, back - 2, 0]), (7, 14, 9000), by=0.05)
     p.paint(spine, Tissue.MUSCLE)
-    p.paint(np.maximum(spine, disc.astype(np.float32)), Tissue.BONE)
+    bone = np.maximum(np.minimum(spine, arch), disc.astype(np.float32))
+    p.paint(np.maximum(bone, p.under_skin + 2), Tissue.BONE)
     p.paint(p.ellipsoid(np.array([0, back + 3, 0]), (10, 9, 9000), by=0.05), Tissue.SPINAL_CORD)
 
 
@@ -178,7 +183,8 @@ def _liver(p: _Painter) -> None:
     limits = np.maximum(p.inner + rng.uniform(1, 5), p.dome + rng.uniform(3, 6))
     shape = np.maximum(shape, limits)
     # The fissure of the round ligament, and the hilum from below.
-    fissure = np.abs(p.x - rng.uniform(15, 30)) - rng.uniform(1.5, 4)
+    cleft = p.x - rng.uniform(15, 30) + 0.25 * p.y + p.bumps((35, 5))
+    fissure = np.abs(cleft) - rng.uniform(1.0, 3.5)
     fissure = np.maximum(fissure, rng.uniform(20, 40) - p.y)
     shape = np.maximum(shape, -np.maximum(fissure, p.z - rng.uniform(0, 25)))
     shape = np.maximum(shape, -p.ellipsoid(p.near(20, 10, -25), (28, 30, 25)))
