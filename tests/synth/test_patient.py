@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,10 +103,10 @@ def test_no_deformation_is_the_anatomy_itself(anatomy):
 def test_noise_is_rician_and_of_the_strength_that_was_drawn():
     grid = Geometry.from_spacing((40, 40, 40), 2)
     flat = Volume(np.full(grid.shape, 1.0, np.float32), grid)
-    drawn = artefacts.Artefacts(np.zeros((3, 3, 3), np.float32), noise=0.05, gamma=1.0, seed=1)
-    found = artefacts.acquire(flat, grid, drawn).voxels
+    drawn = replace(artefacts.NONE, noise=0.05, seed=1)
+    found = artefacts.acquire(flat, grid, grid, drawn).voxels
     assert found.std() == pytest.approx(0.05, rel=0.05)
-    dark = artefacts.acquire(Volume(flat.voxels * 0, grid), grid, drawn).voxels
+    dark = artefacts.acquire(Volume(flat.voxels * 0, grid), grid, grid, drawn).voxels
     assert dark.mean() == pytest.approx(0.05 * np.sqrt(np.pi / 2), rel=0.05)
 
 
@@ -113,8 +114,11 @@ def test_bias_is_a_smooth_factor():
     grid = Geometry.from_spacing((40, 40, 40), 2)
     flat = Volume(np.full(grid.shape, 1.0, np.float32), grid)
     bias = np.random.default_rng(0).normal(0, 0.2, (4, 4, 4)).astype(np.float32)
-    drawn = artefacts.Artefacts(bias, noise=0.0, gamma=1.0, seed=1)
-    found = artefacts.acquire(flat, grid, drawn).voxels
+    drawn = replace(artefacts.NONE, bias=bias)
+    found = artefacts.acquire(flat, grid, grid, drawn).voxels
+    half = grid.crop((slice(0, 20), slice(0, 40), slice(10, 30)))
+    part = artefacts.acquire(flat, half, grid, drawn).voxels
+    np.testing.assert_allclose(part, found[:20, :, 10:30], rtol=1e-4)
     assert found.std() > 0.05
     assert np.abs(np.diff(found, axis=0)).max() < 0.1
 

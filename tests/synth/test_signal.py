@@ -1,42 +1,99 @@
 import numpy as np
 import pytest
 
-from hepatica.synth.signal import PHASES, Sequence, tissue_signal, tissue_t1_ms
+from hepatica.synth.signal import (
+    FAT_LEFT,
+    PHASES,
+    Physiology,
+    Protocol,
+    tissue_signal,
+    tissue_t1_ms,
+)
 from hepatica.synth.tissues import Tissue, class_of_tissue
 
+CONTRAST = [p for p in PHASES if p not in ("pre", "t2")]
 
-def test_equation_by_hand():
-    # Muscle before contrast at 3 T, relative to liver: PD .80, T1 898 and 809 ms, T2* 25 and 23.
-    def s(t1, t2):
-        e1 = np.exp(-4 / t1)
-        a = np.deg2rad(11)
-        return 0.8 * np.sin(a) * (1 - e1) / (1 - np.cos(a) * e1) * np.exp(-1.8 / t2)
 
-    found = tissue_signal("pre", Sequence())[Tissue.MUSCLE]
-    assert found == pytest.approx(s(898, 25) / s(809, 23))
+def spoiled(t1, density, t2_star, fat=0.0, saturated=True):
+    """The equation of the docstring, once more and by itself."""
+
+    def s(t1):
+        e1, angle = np.exp(-4 / t1), np.deg2rad(11)
+        return np.sin(angle) * (1 - e1) / (1 - np.cos(angle) * e1)
+
+    sign = FAT_LEFT if saturated else 1
+    return density * ((1 - fat) * s(t1) + sign * fat * s(382)) * np.exp(-1.8 / t2_star)
+
+
+@pytest.mark.parametrize(("fat", "saturated"), [("saturated", True), ("in_phase", False)])
+def test_equation_by_hand(fat, saturated):
+    found = tissue_signal(Protocol(phase="pre", fat=fat))[Tissue.MUSCLE]
+    muscle = spoiled(898, 0.80, 25, 0.03, saturated)
+    assert found == pytest.approx(muscle / spoiled(809, 0.80, 23, 0.03, saturated))
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_what_a_radiologist_expects(phase):
-    s = tissue_signal(phase, Sequence())
+    s = tissue_signal(Protocol(phase=phase, echo_ms=80 if phase == "t2" else 1.8))
     assert s[Tissue.LIVER] == 1
     assert s[Tissue.AIR] == 0
+    if phase == "t2":
+        assert s[Tissue.CYST] > s[Tissue.LESION] > 1.5
+        assert s[Tissue.SPLEEN] > 1.5
+        return
     assert s[Tissue.LESION] < 0.9
     assert s[Tissue.FAT] < 0.5
+    assert s[Tissue.CYST] < s[Tissue.LESION]
     if phase in ("portal_venous", "delayed"):
-        assert s[Tissue.LIVER_VESSEL] > 1.1
+        assert s[Tissue.LIVER_VESSEL] > 1.3
         assert s[Tissue.LESION_RIM] > s[Tissue.LESION] > s[Tissue.NECROSIS]
+        assert s[Tissue.HAEMANGIOMA] == pytest.approx(s[Tissue.LIVER_VESSEL], rel=0.15)
+    if phase == "late_arterial":
+        assert s[Tissue.ARTERY] > s[Tissue.KIDNEY] > s[Tissue.LIVER_VESSEL] > 1.5
+        assert s[Tissue.PERFUSION] > 1.2
     if phase == "hepatobiliary":
         assert s[Tissue.LIVER_VESSEL] < 0.7
-        assert s[Tissue.GALLBLADDER] > s[Tissue.MUSCLE]
+        assert s[Tissue.GALLBLADDER] > 1
 
 
-def test_fat_is_bright_without_saturation():
-    assert tissue_signal("pre", Sequence(fat_saturation=False))[Tissue.FAT] > 1
+# Signal relative to liver at FA 11, TR 4, TE 1.8, calculated elsewhere from the same T1.
+PUBLISHED = {
+    "late_arterial": {"ARTERY": 3.35, "SPLEEN": 1.96, "KIDNEY": 2.8, "LESION": 0.63},
+    "portal_venous": {"ARTERY": 1.51, "SPLEEN": 1.23, "KIDNEY": 1.9, "LESION": 0.68},
+    "hepatobiliary": {"ARTERY": 0.44, "SPLEEN": 0.47, "KIDNEY": 0.8, "LESION": 0.44},
+}
 
 
-def test_delayed_lies_between():
-    before, delayed, portal = (tissue_t1_ms(p) for p in ("pre", "delayed", "portal_venous"))
+@pytest.mark.parametrize("phase", PUBLISHED)
+def test_ratios_of_the_table(phase):
+    found = tissue_signal(Protocol(phase=phase))
+    for tissue, ratio in PUBLISHED[phase].items():
+        assert found[Tissue[tissue]] == pytest.approx(ratio, rel=0.12), tissue
+
+
+def test_fat_is_bright_in_phase_and_negative_in_opposed_phase():
+    assert tissue_signal(Protocol(phase="pre", fat="in_phase"))[Tissue.FAT] > 1
+    assert tissue_signal(Protocol(phase="pre", fat="opposed"))[Tissue.FAT] < -1
+
+
+def test_a_fatty_liver_loses_signal_in_opposed_phase():
+    def spleen(liver_fat, fat):
+        patient = Physiology(liver_fat=liver_fat)
+        return tissue_signal(Protocol(phase="pre", fat=fat), patient)[Tissue.SPLEEN]
+
+    assert spleen(0.2, "opposed") > 1.3 * spleen(0.0, "opposed")
+    assert spleen(0.2, "in_phase") < spleen(0.0, "in_phase")
+
+
+def test_agent_shortens_and_its_uptake_scales():
+    n = len(Tissue)
+    before = tissue_t1_ms("pre")
+    for phase in CONTRAST:
+        assert (tissue_t1_ms(phase) <= before * 1.001).all()
+        none = tissue_t1_ms(phase, Physiology(uptake=np.zeros(n)))
+        np.testing.assert_allclose(none, before)
+    np.testing.assert_allclose(tissue_t1_ms("pre", Physiology(uptake=np.full(n, 9.0))), before)
+    delayed, portal = tissue_t1_ms("delayed"), tissue_t1_ms("portal_venous")
     assert ((delayed <= before + 1e-9) & (delayed >= portal - 1e-9)).all()
 
 
