@@ -139,7 +139,7 @@ def _along(
 
 
 def _frequencies(n: int) -> NDArray[np.float64]:
-    return np.fft.fftfreq(n)
+    return np.asarray(np.fft.fftfreq(n), np.float64)
 
 
 def _operator(diagonal: NDArray[np.complex128]) -> NDArray[np.complex128]:
