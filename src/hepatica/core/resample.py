@@ -149,8 +149,20 @@ def _apply(
         index = [slice(None)] * 3
         index[axis] = weights
         return array[tuple(index)]
-    product = np.tensordot(weights, array, axes=(1, axis))
-    return np.moveaxis(product, 0, axis)
+    return along(weights, array, axis)
+
+
+def along(
+    matrix: NDArray[np.float32], array: NDArray[np.float32], axis: int
+) -> NDArray[np.float32]:
+    """`matrix` (m, n) applied to the lines of `array` (3D) along `axis`, which are n long.
+
+    For arrays in C order nothing is copied on the way.
+    """
+    if axis == 0:
+        product = matrix @ array.reshape(array.shape[0], -1)
+        return np.asarray(product.reshape(-1, *array.shape[1:]))
+    return np.asarray(matrix @ array if axis == 1 else array @ matrix.T)
 
 
 def _nearest(

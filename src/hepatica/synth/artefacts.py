@@ -98,10 +98,10 @@ def acquire(perfect: Volume, scan: Geometry, field: Geometry, artefacts: Artefac
     Parameters
     ----------
     scan
-        The grid that is wanted: `field`, or a part of it. What happens in k-space then
-        happens in that part alone, and nothing folds over.
+        The grid that is wanted: `field`, or a part of it, or a coarser grid over either.
+        What happens in k-space then happens on that grid, and over a part nothing folds.
     field
-        The scanner's whole field of view, along RAS axes.
+        The scanner's whole field of view, along RAS axes, with its voxels.
     """
     a = artefacts
     # Signed until now: a voxel of an opposed-phase image is its water minus its fat.
@@ -110,19 +110,22 @@ def acquire(perfect: Volume, scan: Geometry, field: Geometry, artefacts: Artefac
     ramp[:, 0], ramp[:, 1] = -a.ramp / 2, a.ramp / 2
     coils = between_knots(a.bias, field, scan) + between_knots(ramp, field, scan)
     measured *= np.exp(coils)
-    if a.wrap and scan is field:
+    if a.wrap and np.allclose(scan.extent_mm, field.extent_mm):
         measured = _folded(measured, a.wrap)
     imaginary = np.zeros_like(measured)
     if a.resolution[0] < 1:
-        measured = _along(_truncation(scan.shape[LEFT_RIGHT], a.resolution[0]), measured, 0)
+        measured = resample.along(_truncation(scan.shape[LEFT_RIGHT], a.resolution[0]), measured, 0)
     lines = _lines(scan.shape[PHASE], a, float(scan.spacing_mm[PHASE]))
     if lines is not None:
         real = np.ascontiguousarray(lines.real, np.float32)
-        imaginary = _along(np.ascontiguousarray(lines.imag, np.float32), measured, PHASE)
-        measured = _along(real, measured, PHASE)
+        imaginary = resample.along(np.ascontiguousarray(lines.imag, np.float32), measured, PHASE)
+        measured = resample.along(real, measured, PHASE)
     if a.noise > 0:
         rng = np.random.default_rng(a.seed)
-        strength = np.float32(a.noise) * np.exp(between_knots(a.noise_spread, field, scan))
+        # A larger voxel averages the noise of the scanner's own.
+        averaged = np.sqrt(np.prod(field.spacing_mm / scan.spacing_mm))
+        strength = np.float32(a.noise * averaged)
+        strength = strength * np.exp(between_knots(a.noise_spread, field, scan))
         measured = measured + strength * rng.standard_normal(scan.shape, np.float32)
         imaginary = imaginary + strength * rng.standard_normal(scan.shape, np.float32)
     measured = np.hypot(measured, imaginary)
@@ -130,12 +133,6 @@ def acquire(perfect: Volume, scan: Geometry, field: Geometry, artefacts: Artefac
         top = max(float(measured.max()), 1e-6)
         measured = top * (measured / top) ** np.float32(a.gamma)
     return Volume(measured.astype(np.float32, copy=False), scan, perfect.source)
-
-
-def _along(
-    matrix: NDArray[np.float32], image: NDArray[np.float32], axis: int
-) -> NDArray[np.float32]:
-    return np.moveaxis(np.tensordot(matrix, image, axes=(1, axis)), 0, axis)
 
 
 def _frequencies(n: int) -> NDArray[np.float64]:

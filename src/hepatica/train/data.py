@@ -79,7 +79,7 @@ class Patients:
     def _field_of_view(self, rng: np.random.Generator, drawn: patient.Patient) -> Geometry | None:
         """Stage 1 sees all of the scan; stage 2 the liver's box, as imprecise as stage 1."""
         if self._stage == 0:
-            return drawn.scan
+            return patient.quick_scan(drawn, self._plan.stages[0].spacing_mm or 0.0)
         box = patient.liver_box(drawn)
         if box is None:
             return None
