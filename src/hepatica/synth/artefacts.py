@@ -124,8 +124,8 @@ def acquire(perfect: Volume, scan: Geometry, field: Geometry, artefacts: Artefac
         rng = np.random.default_rng(a.seed)
         # A larger voxel averages the noise of the scanner's own.
         averaged = np.sqrt(np.prod(field.spacing_mm / scan.spacing_mm))
-        strength = np.float32(a.noise * averaged)
-        strength = strength * np.exp(between_knots(a.noise_spread, field, scan))
+        spread = np.exp(between_knots(a.noise_spread, field, scan))
+        strength = np.float32(a.noise * averaged) * spread
         measured = measured + strength * rng.standard_normal(scan.shape, np.float32)
         imaginary = imaginary + strength * rng.standard_normal(scan.shape, np.float32)
     measured = np.hypot(measured, imaginary)

@@ -1,7 +1,4 @@
-"""The command line: arguments, progress and exit codes, and nothing else.
-
-Exit codes: 0 all done, 1 failure, 2 wrong use, 3 finished but some cases failed.
-"""
+"""The verbs that segment: segment, demo, doctor."""
 
 from __future__ import annotations
 
@@ -14,63 +11,23 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 
-from hepatica.core.errors import ConfigError, HepaticaError
-from hepatica.results.notice import RESEARCH_ONLY
-
-FAILED, WRONG_USE, SOME_FAILED = 1, 2, 3
-
-app = typer.Typer(
-    name="hepatica",
-    help=f"The liver and its metastases from contrast-enhanced T1 MRI.\n\n{RESEARCH_ONLY}",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+from hepatica.cli.console import (
+    FAILED,
+    SOME_FAILED,
+    Bundle,
+    Device,
+    EngineOption,
+    Json,
+    Quiet,
+    Threads,
+    Verbose,
+    app,
+    console,
+    errors,
 )
-
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def main() -> None:
-    """Run the command line; every expected error ends as one sentence and an exit code."""
-    try:
-        app()
-    except HepaticaError as error:
-        errors.print(f"Error: {error}", style="red", markup=False)
-        sys.exit(WRONG_USE if isinstance(error, ConfigError) else FAILED)
-    except (OSError, MemoryError) as error:
-        # What no room has a better sentence for: a file that may not be read, and the like.
-        errors.print(f"Error: {error or 'there is not enough memory.'}", style="red", markup=False)
-        sys.exit(FAILED)
-
-
-def _version(value: bool) -> None:
-    if value:
-        import hepatica
-
-        console.print(hepatica.__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
-    ] = False,
-) -> None:
-    pass
-
-
-Bundle = Annotated[str, typer.Option(help="Model bundle: a name that ships, or a folder.")]
-EngineOption = Annotated[str, typer.Option(help="auto, openvino or torch.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps (torch engine).")]
-Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print tracebacks too.")]
+from hepatica.core.errors import HepaticaError
+from hepatica.results.notice import RESEARCH_ONLY
 
 
 @app.command()
@@ -190,111 +147,11 @@ def doctor(bundle: Bundle = "default", as_json: Json = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@app.command()
-def synth(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder.")],
-    n: Annotated[int, typer.Option("-n", min=1, help="How many patients.")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the cohort.")] = 1,
-    anatomies: Annotated[
-        list[Path] | None, typer.Option(help="Folders of real anatomies; else procedural ones.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="Patterns of label files to leave out.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Write into a cohort that is there.")] = False,
-) -> None:
-    """Make synthetic T1CE patients with exact labels.
-
-    Example: hepatica synth -n 4 -o synthetic --seed 1
-    """
-    from hepatica.io import anatomies as collections
-    from hepatica.io import patients
-
-    real = [a for f in anatomies or () for a in collections.anatomies(f, tuple(exclude or ()))]
-    for path in patients.write_cohort(out, n, seed, real, overwrite=overwrite):
-        console.print(str(path), markup=False)
-
-
-@app.command()
-def train(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
-    preset: Annotated[str, typer.Option(help="Training preset.")] = "cpu",
-    anatomies: Annotated[
-        list[Path] | None, typer.Option(help="Folders of real anatomies (CT or MRI with organs).")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="Patterns of label files to leave out.")
-    ] = None,
-    budget: Annotated[str, typer.Option(help="Such as 90min or 2h; else by steps.")] = "",
-    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
-) -> None:
-    """Train both stages and export a bundle to OUT/bundle.
-
-    Example: hepatica train --preset cpu --budget 90min -o run
-    """
-    from hepatica.io import anatomies as collections
-    from hepatica.train import start
-
-    real = [a for f in anatomies or () for a in collections.anatomies(f, tuple(exclude or ()))]
-    bundle = start(preset, real, out, budget=budget, resume=resume, report=_plain)
-    console.print(f"Bundle: {bundle}", markup=False)
-
-
-@app.command()
-def evaluate(
-    predictions: Annotated[Path, typer.Argument(help="Label map, or folder of them.")],
-    references: Annotated[Path, typer.Argument(help="Label map, or folder of them.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tables.")],
-    reference_labels: Annotated[
-        str, typer.Option(help="Meaning of the references' labels, such as liver=5,tumour=7.")
-    ] = "",
-) -> None:
-    """Score predictions against references.
-
-    Example: hepatica evaluate out references -o scores
-    """
-    from hepatica import io
-    from hepatica.evaluate import study
-
-    pairs, lonely = study.pair(predictions, references)
-    if not pairs:
-        names = ", ".join(lonely[:8]) + (" ..." if len(lonely) > 8 else "")
-        errors.print(
-            f"Error: no prediction has a reference of the same name: {names}.",
-            style="red",
-            markup=False,
-        )
-        raise typer.Exit(FAILED)
-    for one in pairs:
-        if io.case_name(one.prediction).removesuffix("_seg") != io.case_name(one.reference):
-            console.print(f"{one.prediction.name} against {one.reference.name}", markup=False)
-    scores = study.score(pairs, _meaning(reference_labels))
-    study.write(out, scores, lonely)
-    console.print(study.table(scores, lonely), markup=False)
-
-
-def _meaning(text: str) -> dict[str, int] | None:
-    if not text:
-        return None
-    meaning: dict[str, int] = {}
-    for part in text.split(","):
-        name, _, value = part.partition("=")
-        number = int(value) if value.isascii() and value.isdecimal() else 0
-        if name not in ("liver", "tumour") or name in meaning or not 1 <= number <= 255:
-            raise typer.BadParameter(f"{part!r} is not liver=NUMBER or tumour=NUMBER, once each.")
-        meaning[name] = number
-    return meaning
-
-
 def _finding(m: Any) -> str:
     """Liver and lesions in a few words."""
     n = len(m.findings)
     lesions = "1 lesion" if n == 1 else f"{n} lesions"
     return f"liver {m.liver_ml:.0f} ml, {lesions} ({m.tumour_ml:.2g} ml)"
-
-
-def _plain(line: str) -> None:
-    console.print(line, markup=False)
 
 
 class _Show:

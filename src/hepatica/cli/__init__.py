@@ -1,0 +1,47 @@
+"""The command line: arguments, progress and exit codes, and nothing else.
+
+Exit codes: 0 all done, 1 failure, 2 wrong use, 3 finished but some cases failed.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hepatica.cli import case, evaluation, synthetic, training
+from hepatica.cli.console import FAILED, WRONG_USE, app, console, errors
+from hepatica.core.errors import ConfigError, HepaticaError
+
+__all__ = ["app", "case", "evaluation", "main", "synthetic", "training"]
+
+
+def main() -> None:
+    """Run the command line; every expected error ends as one sentence and an exit code."""
+    try:
+        app()
+    except HepaticaError as error:
+        errors.print(f"Error: {error}", style="red", markup=False)
+        sys.exit(WRONG_USE if isinstance(error, ConfigError) else FAILED)
+    except (OSError, MemoryError) as error:
+        # What no room has a better sentence for: a file that may not be read, and the like.
+        errors.print(f"Error: {error or 'there is not enough memory.'}", style="red", markup=False)
+        sys.exit(FAILED)
+
+
+def _version(value: bool) -> None:
+    if value:
+        import hepatica
+
+        console.print(hepatica.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
+    ] = False,
+) -> None:
+    pass
