@@ -51,6 +51,16 @@ def folder(tmp_path_factory):
     for path in ("references/p1.nii.gz", "label_maps/p1.nii.gz"):
         (here / path).parent.mkdir(exist_ok=True)
         io.write_labelmap(here / path, truth)
+    organs = LabelMap(np.where(truth.liver, 6, 0).astype(np.uint8), GRID)
+    for data, labels in (("cohort_with_labels", truth), ("cohort_with_organs", organs)):
+        for kind in ("images", "labels"):
+            (here / data / kind).mkdir(parents=True)
+        for case in ("p1", "p2", "p3"):
+            io.write_volume(here / data / f"images/{case}.nii.gz", volume)
+            io.write_labelmap(here / data / f"labels/{case}.nii.gz", labels)
+    (here / "my_list.csv").write_text(
+        "image,label\ncohort_with_labels/images/p1.nii.gz,cohort_with_labels/labels/p1.nii.gz\n"
+    )
     series(here / "dicom_series", volume.voxels)
     for kind in ("ct_folder", "mri_folder"):
         (here / kind).mkdir()

@@ -1,9 +1,16 @@
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from hepatica.core import resample
 from hepatica.core.geometry import Geometry
-from hepatica.synth import lesion_kinds, lesions
+from hepatica.core.volume import LabelMap
+from hepatica.synth import lesion_kinds, lesions, patient, shapes
 from hepatica.synth.tissues import Tissue
+from tests.orientations import ORIENTATIONS, stored
 
 GRID = Geometry.from_spacing((60, 60, 60), 1.0)
 SIGNAL = np.ones(len(Tissue))
@@ -74,3 +81,163 @@ def test_shape_belongs_to_the_patient_and_not_to_the_grid():
         painted = lesions.paint(drawn, grid, np.ones(grid.shape, bool), image)
         volumes.append(painted.sum() * grid.voxel_ml)
     assert volumes[0] == pytest.approx(volumes[1], rel=0.03)
+
+
+def dumbbell(geometry, axis=0):
+    """Two balls of 9 mm with a bar between, as nobody's ellipsoid is: (i, j, k) bool."""
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in geometry.shape], indexing="ij"), -1)
+    point = geometry.to_patient(index)
+    ends = np.zeros(3)
+    ends[axis] = 20
+    balls = [np.linalg.norm(point - c, axis=-1) < 9 for c in (ends, -ends)]
+    across = np.delete(point, axis, axis=-1)
+    bar = (np.linalg.norm(across, axis=-1) < 4) & (np.abs(point[..., axis]) < 20)
+    return balls[0] | balls[1] | bar
+
+
+def slices(spacing=(1.0, 1.0, 5.0)):
+    """A grid of thick slices, as masks of tumours have."""
+    return Geometry.from_spacing((70, 70, 16), spacing)
+
+
+def test_a_shape_is_a_normed_distance():
+    grid = slices()
+    (shape,) = shapes.cut(dumbbell(grid), grid, "p1")
+    assert shape.name == "p1_1"
+    assert 24 <= len(shape.distance) <= 32
+    assert shape.distance.min() == 0
+    assert shape.distance[0].min() > 1  # the tumour does not touch the cube's faces
+    assert 0.3 < shape.depth < 0.9
+    inside_ml = (shape.distance < 1).sum() * shape.step**3
+    assert inside_ml == pytest.approx(4 / 3 * np.pi, rel=0.1)
+    assert (shape.distance < 1).any(axis=(1, 2)).sum() > 1.6 * (shape.distance < 1).any(
+        axis=(0, 2)
+    ).sum()
+    with pytest.raises(ValueError, match="read-only"):
+        shape.distance[0, 0, 0] = 0
+
+
+def test_the_shape_of_a_ball_is_about_a_ball():
+    grid = slices()
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), -1)
+    ball = np.linalg.norm(grid.to_patient(index), axis=-1) < 16
+    (shape,) = shapes.cut(ball, grid, "p1")
+    assert shape.depth == pytest.approx(1, abs=0.15)
+    assert shape.reach == pytest.approx(1, abs=0.25)
+
+
+def test_tumours_become_shapes_from_the_largest_on_and_specks_and_threads_do_not():
+    grid = Geometry.from_spacing((60, 60, 60), 1.0)
+    tumours = np.zeros(grid.shape, bool)
+    tumours[5:15, 5:15, 5:15] = True
+    tumours[30:50, 30:50, 30:50] = True
+    assert len(shapes.cut(tumours, grid, "p")) == 2
+    large, small = (s.depth * s.step for s in shapes.cut(tumours, grid, "p"))
+    assert large == pytest.approx(small, rel=0.2)  # the same form, whatever the size
+    tumours[55:59, 55:59, 55:59] = True  # 0.064 ml
+    tumours[2, 2, :] = tumours[3, 2, :] = True  # 0.12 ml, 1 mm thick and 60 mm long
+    assert [s.name for s in shapes.cut(tumours, grid, "p")] == ["p_1", "p_2"]
+    assert shapes.cut(np.zeros(grid.shape, bool), grid, "p") == ()
+
+
+def test_storage_of_a_mask_is_no_matter_for_its_shape():
+    grid = slices()
+    mask = LabelMap(dumbbell(grid, 1).astype(np.uint8), grid)
+    (first,) = shapes.cut(mask.labels > 0, grid, "p")
+    for axes, flips in ORIENTATIONS[::11]:
+        other = stored(grid, axes, flips)
+        (again,) = shapes.cut(resample.onto(mask, other).labels > 0, other, "p")
+        np.testing.assert_allclose(again.distance, first.distance, atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    grid = slices()
+    return shapes.cut(dumbbell(grid), grid, "p1")
+
+
+def shaped(pool, volume_ml, n):
+    """`n` lesions of that volume that have taken the form of one of the pool."""
+    found = []
+    rng = np.random.default_rng(11)
+    while len(found) < n:
+        (drawn,) = lesion_kinds.draw(rng, np.zeros((1, 3)), [volume_ml], SIGNAL, pool)
+        if drawn.lobes[0].shape is not None:
+            found.append(drawn)
+    return found
+
+
+@pytest.mark.parametrize("volume_ml", [0.5, 8.0])
+def test_a_shaped_lesion_has_about_the_volume_it_was_drawn_with(pool, volume_ml):
+    volumes = []
+    for lesion in shaped(pool, volume_ml, 8):
+        image = np.ones(GRID.shape, np.float32)
+        painted = lesions.paint((lesion,), GRID, np.ones(GRID.shape, bool), image)
+        volumes.append(painted.sum() / 1000)
+    assert np.mean(volumes) == pytest.approx(volume_ml, rel=0.1)
+    np.testing.assert_allclose(volumes, volume_ml, rtol=0.25)
+
+
+def test_a_shaped_lesion_looks_like_its_shape(pool):
+    """Its longest axis is longer than that of any ellipsoid that is drawn."""
+    lengths = {}
+    for name, drawn in (
+        ("shaped", shaped(pool, 4.0, 6)),
+        (
+            "plain",
+            [
+                lesion_kinds.draw(np.random.default_rng(n), np.zeros((1, 3)), [4.0], SIGNAL)[0]
+                for n in range(6)
+            ],
+        ),
+    ):
+        spread = []
+        for lesion in drawn:
+            image = np.ones(GRID.shape, np.float32)
+            painted = lesions.paint((lesion,), GRID, np.ones(GRID.shape, bool), image)
+            spread.append(np.linalg.eigvalsh(np.cov(np.argwhere(painted).T)).max() ** 0.5)
+        lengths[name] = spread
+    assert min(lengths["shaped"]) > max(lengths["plain"])
+
+
+def test_necrosis_and_rim_follow_the_shape(pool):
+    lesion = replace(
+        shaped(pool, 8.0, 1)[0],
+        kind="target", core=0.6, rim=1.5, rim_mm=1.5, necrosis=0.1, necrotic_share=0.5,
+        mottle=0.0, roughness=0.0, blur_mm=0.3,
+    )  # fmt: skip
+    image = np.ones(GRID.shape, np.float32)
+    painted = lesions.paint((lesion,), GRID, np.ones(GRID.shape, bool), image)
+    depth = ndimage.distance_transform_edt(painted)
+    assert np.median(image[(depth > 0) & (depth <= 1)]) > 1.1
+    assert np.median(image[depth > 0.8 * depth.max()]) < 0.3
+    assert 0.65 * depth.max() < lesion.radius_mm < depth.max()
+
+
+def test_three_in_ten_take_a_shape_and_none_without_a_pool(pool):
+    rng = np.random.default_rng(5)
+    drawn = lesion_kinds.draw(rng, np.zeros((2000, 3)), [1.0] * 2000, SIGNAL, pool)
+    assert np.mean([x.lobes[0].shape is not None for x in drawn]) == pytest.approx(0.3, abs=0.03)
+    plain = lesion_kinds.draw(rng, np.zeros((300, 3)), [1.0] * 300, SIGNAL)
+    assert all(lobe.shape is None for x in plain for lobe in x.lobes)
+
+
+def test_without_shapes_lesions_are_what_they_were_before_there_were_any():
+    """Their hash is that of the version before shapes (50a8bc0), to six decimals."""
+    rng = np.random.default_rng(7)
+    drawn = lesion_kinds.draw(rng, np.zeros((60, 3)), np.geomspace(0.03, 200, 60), SIGNAL)
+    numbers = [
+        [x.core, x.rim, x.rim_mm, x.roughness, x.blur_mm, x.necrosis, x.mottle, x.seed]
+        + [float(v) for y in x.lobes for v in (*y.centre_mm, *y.radii_mm, *y.rotation.ravel())]
+        for x in drawn
+    ]
+    text = ";".join(" ".join(f"{v:.6f}" for v in row) for row in numbers)
+    assert hashlib.sha256(text.encode()).hexdigest() == (
+        "52860d6fbe3312d6d9522d6ce56ec0484b1892b7732b4b30038479eea21130e6"
+    )
+    assert rng.integers(2**31) == 1258238509  # nor does anything that is drawn after them move
+
+
+def test_what_was_drawn_names_the_shape(pool):
+    (lesion,) = shaped(pool, 1.0, 1)
+    assert patient.describe_lesion(lesion)["lobes"][0]["shape"] == "p1_1"

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from hepatica.cli import case, evaluation, synthetic, training
+from hepatica.cli import bench, case, dataset, evaluation, synthetic, training
 from hepatica.cli.console import FAILED, WRONG_USE, app, console, errors
 from hepatica.core.errors import ConfigError, HepaticaError
 
-__all__ = ["app", "case", "evaluation", "main", "synthetic", "training"]
+__all__ = ["app", "bench", "case", "dataset", "evaluation", "main", "synthetic", "training"]
 
 
 def main() -> None:

@@ -41,3 +41,23 @@ Exclude = Annotated[list[str] | None, typer.Option(help="Patterns of label files
 def plain(line: str) -> None:
     """Print a line as it is."""
     console.print(line, markup=False)
+
+
+def meaning(text: str) -> dict[str, int] | None:
+    """Which label ``liver=5,tumour=7`` calls what; None for an empty text.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not of that form.
+    """
+    if not text:
+        return None
+    found: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        number = int(value) if value.isascii() and value.isdecimal() else 0
+        if name not in ("liver", "tumour") or name in found or not 1 <= number <= 255:
+            raise typer.BadParameter(f"{part!r} is not liver=NUMBER or tumour=NUMBER, once each.")
+        found[name] = number
+    return found

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hepatica.cli.console import FAILED, app, console, errors
+from hepatica.cli.console import FAILED, app, console, errors, meaning
 
 
 @app.command()
@@ -38,19 +38,6 @@ def evaluate(
     for one in pairs:
         if io.case_name(one.prediction).removesuffix("_seg") != io.case_name(one.reference):
             console.print(f"{one.prediction.name} against {one.reference.name}", markup=False)
-    scores = study.score(pairs, _meaning(reference_labels))
+    scores = study.score(pairs, meaning(reference_labels))
     study.write(out, scores, lonely)
     console.print(study.table(scores, lonely), markup=False)
-
-
-def _meaning(text: str) -> dict[str, int] | None:
-    if not text:
-        return None
-    meaning: dict[str, int] = {}
-    for part in text.split(","):
-        name, _, value = part.partition("=")
-        number = int(value) if value.isascii() and value.isdecimal() else 0
-        if name not in ("liver", "tumour") or name in meaning or not 1 <= number <= 255:
-            raise typer.BadParameter(f"{part!r} is not liver=NUMBER or tumour=NUMBER, once each.")
-        meaning[name] = number
-    return meaning

@@ -1,31 +1,151 @@
-"""The verbs about training: train."""
+"""The verbs about training: train, compare."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hepatica.cli.console import Anatomies, Exclude, app, console, plain
+from hepatica.cli.console import Anatomies, Exclude, app, console, meaning, plain
+from hepatica.core.errors import ResourceError
+
+Preset = Annotated[str, typer.Option(help="A preset that ships, or a JSON file of one's own.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Data set: nnU-Net, Decathlon, folder of pairs, or CSV.")
+]
+Labels = Annotated[
+    str, typer.Option(help="Meaning of the data set's labels, such as liver=1,tumour=2.")
+]
+Split = Annotated[Path | None, typer.Option(help="Split of the data set; else one is drawn.")]
+Fold = Annotated[int, typer.Option(min=0, help="Which fold of the split, from 1.")]
+Budget = Annotated[str, typer.Option(help="Such as 90min or 2h; else by steps.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that make samples ahead.")]
 
 
 @app.command()
 def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
-    preset: Annotated[str, typer.Option(help="Training preset.")] = "cpu",
+    preset: Preset = "cpu",
+    data: Data = None,
+    labels: Labels = "",
+    split: Split = None,
+    fold: Fold = 0,
     anatomies: Anatomies = None,
     exclude: Exclude = None,
-    budget: Annotated[str, typer.Option(help="Such as 90min or 2h; else by steps.")] = "",
+    budget: Budget = "",
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    start: Annotated[
+        str, typer.Option("--from", help="Bundle whose weights to start from: fine-tuning.")
+    ] = "",
+    stage: Annotated[
+        int, typer.Option(min=0, max=2, help="1 or 2: only that one, the other is --from's.")
+    ] = 0,
+    workers: Workers = 0,
+    device: DeviceOption = "auto",
+    dry_run: Annotated[bool, typer.Option(help="Say what it would cost, and stop.")] = False,
+    snapshot: Annotated[
+        bool, typer.Option(help="Export what the run has kept so far, without training.")
+    ] = False,
 ) -> None:
     """Train both stages and export a bundle to OUT/bundle.
 
+    Without --data it learns from synthetic patients alone, so it runs anywhere.
+
     Example: hepatica train --preset cpu --budget 90min -o run
     """
-    from hepatica.io import anatomies as collections
-    from hepatica.train import start
+    with _needs_torch():
+        from hepatica.train import budget_s, cascade, config, estimate, material, signals
+    from hepatica.model import bundle as bundles
 
-    real = [a for f in anatomies or () for a in collections.anatomies(f, tuple(exclude or ()))]
-    bundle = start(preset, real, out, budget=budget, resume=resume, report=plain)
-    console.print(f"Bundle: {bundle}", markup=False)
+    training = config.preset(preset)
+    seconds = budget_s(budget)
+    begin = bundles.load(start) if start else None
+    if snapshot:
+        made = cascade.snapshot(training, out, out / "bundle", begin)
+        console.print(f"Bundle: {made.folder}", markup=False)
+        return
+    found = material.gather(
+        anatomies or (), exclude or (), data, meaning(labels), split, fold or None, out
+    )
+    if dry_run:
+        for line in estimate.report(training, found, begin, device, seconds):
+            plain(line)
+        return
+    with signals.asked_to_stop() as stop:
+        settings = cascade.Settings(
+            budget_s=seconds,
+            resume=resume,
+            start=begin,
+            stage=stage - 1 if stage else None,
+            workers=workers,
+            device=device,
+            stop=stop,
+            report=plain,
+        )
+        bundle = cascade.train(training, found, out, settings)
+    if bundle is not None:
+        console.print(f"Bundle: {bundle.folder}", markup=False)
+
+
+@app.command()
+def compare(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the runs and the table.")],
+    preset: Preset = "compare",
+    network: Annotated[
+        list[str] | None, typer.Option(help="One of the paper's four; all if not given.")
+    ] = None,
+    data: Data = None,
+    labels: Labels = "",
+    split: Split = None,
+    fold: Fold = 0,
+    anatomies: Anatomies = None,
+    exclude: Exclude = None,
+    budget: Budget = "",
+    resume: Annotated[bool, typer.Option(help="Go on; what is finished is kept.")] = False,
+    workers: Workers = 0,
+    device: DeviceOption = "auto",
+) -> None:
+    """Train the paper's four networks alike and print its Table 1.
+
+    The preset's plan is a family: `small` (a grid for CPUs) or `paper`.
+
+    Example: hepatica compare --budget 10min -o comparison
+    """
+    with _needs_torch():
+        from hepatica.train import budget_s, cascade, compare, config, material, signals
+
+    chosen = network or list(compare.NETWORKS)
+    if unknown := sorted(set(chosen) - set(compare.NETWORKS)):
+        known = ", ".join(compare.NETWORKS)
+        raise typer.BadParameter(f"{', '.join(unknown)}: not one of {known}.")
+    training = config.preset(preset)
+    seconds = budget_s(budget)
+    found = material.gather(
+        anatomies or (), exclude or (), data, meaning(labels), split, fold or None, out
+    )
+    with signals.asked_to_stop() as stop:
+        settings = cascade.Settings(
+            budget_s=seconds,
+            resume=resume,
+            workers=workers,
+            device=device,
+            stop=stop,
+            report=plain,
+        )
+        rows = compare.compare(training, found, out, settings, chosen)  # type: ignore[arg-type]
+    plain(compare.table(rows))
+
+
+@contextmanager
+def _needs_torch() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ResourceError(
+            f"Training needs the package {error.name}.",
+            "pip install '.[train]' in Hepatica's folder",
+        ) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io as text
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from hepatica import io
 from hepatica.core.errors import InputError, OutputError
 from hepatica.core.volume import Label, LabelMap
 from hepatica.evaluate.overlap import Overlap
+from hepatica.io.pairing import case_of, label_files, longest_beginning
 from hepatica.results.notice import RESEARCH_ONLY
 
 REGIONS = ("liver", "parenchyma", "tumour")
@@ -67,14 +67,14 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
         if not path.exists():
             raise InputError(f"{path} does not exist.", "Check the path.")
     if predictions.is_file() and references.is_file():
-        return [Pair(_case(references), predictions, references)], []
+        return [Pair(case_of(references), predictions, references)], []
     found, wanted = _by_case(predictions), _by_case(references)
     pairs = [Pair(c, found[c], wanted[c]) for c in sorted(found.keys() & wanted.keys())]
     left = sorted(found.keys() - wanted.keys())
     open_ = {c for c in wanted if c not in found}
     candidates: dict[str, list[str]] = {}
     for case in left:
-        if (best := _longest_beginning(case, wanted)) in open_:
+        if (best := longest_beginning(case, wanted)) in open_:
             candidates.setdefault(best, []).append(case)
     for case, fits in candidates.items():
         if len(fits) == 1:
@@ -84,16 +84,10 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
     return sorted(pairs, key=lambda p: p.case), sorted({*left, *open_})
 
 
-def _longest_beginning(case: str, names: Iterable[str]) -> str:
-    """The longest of `names` that `case` goes on from with ``_`` and a word; else ""."""
-    fits = [n for n in names if re.match(rf"{re.escape(n)}_[^\W\d_]", case)]
-    return max(fits, key=len, default="")
-
-
 def _by_case(path: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for file in _label_files(path):
-        case = _case(file)
+    for file in label_files(path):
+        case = case_of(file)
         if case in found:
             raise InputError(f"{found[case]} and {file} are both the case {case}.", "Remove one.")
         found[case] = file
@@ -241,27 +235,3 @@ def _relabel(path: Path, meaning: Mapping[str, int] | None) -> LabelMap:
     for name, value in meaning.items():
         result[labels.labels == value] = {"liver": Label.PARENCHYMA, "tumour": Label.TUMOUR}[name]
     return LabelMap(result, labels.geometry)
-
-
-_ENDINGS = ("_seg", "_organs", "_labels", "_label")
-
-
-def _case(path: Path) -> str:
-    name = io.case_name(path)
-    for ending in _ENDINGS:
-        name = name.removesuffix(ending)
-    return name
-
-
-def _label_files(folder: Path) -> list[Path]:
-    """Label maps in a folder, or in the case folders that `hepatica segment` wrote there.
-
-    Where some file names end like those of label maps, the others are images.
-    """
-    if folder.is_file():
-        return [folder]
-    inside = sorted(folder.glob("*/*_seg.nii.gz"))
-    inside = [p for p in inside if io.case_name(p) == f"{p.parent.name}_seg"]
-    direct = [p for p in sorted(folder.iterdir()) if io.is_image(p)]
-    named = [p for p in direct if any(io.case_name(p).endswith(e) for e in _ENDINGS)]
-    return inside or named or direct

@@ -7,6 +7,7 @@ The package brings mappings for a few public sets; a folder may hold its own as
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib import resources
 from pathlib import Path
@@ -17,11 +18,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.core.errors import ConfigError, InputError
+from hepatica.core.volume import LabelMap
 from hepatica.io import read, read_labelmap
 from hepatica.synth.anatomy import Anatomy, from_labels
-from hepatica.synth.tissues import Tissue
+from hepatica.synth.tissues import LIVER_TISSUES, Tissue
+from hepatica.synth.transplant import with_body
 
 OWN_MAPPING = "anatomies.json"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A patient's files; `image` is None in a data set of labels alone.
+
+    `overlay` is a second label map to be laid over the first, if the data set has such.
+    """
+
+    name: str
+    labels: Path
+    image: Path | None
+    overlay: Path | None = None
 
 
 class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,7 +50,10 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label_suffix, image_suffix
         Endings that turn a label map's name into its image's; no image if empty.
     tissues
-        Label number to tissue name.
+        Label number to tissue name. `lesion` is liver again, but gives its shape to
+        synthetic ones.
+    overlay_suffix, overlay_tissues
+        The same for a second label map, which is laid over the first; none if empty.
     modality
         What the images are: a CT lends texture, an MRI is used as it is.
     source
@@ -45,18 +64,50 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label_suffix: str
     image_suffix: str
     tissues: dict[int, str]
+    overlay_suffix: str = ""
+    overlay_tissues: dict[int, str] = {}
     modality: Literal["ct", "mr"] = "ct"
     source: str = ""
 
     def table(self) -> NDArray[np.uint8]:
         """Label number to :class:`Tissue`; what is not listed stays AIR."""
-        table = np.zeros(256, np.uint8)
-        for label, name in self.tissues.items():
-            try:
-                table[label] = Tissue[name.upper()]
-            except (KeyError, IndexError) as error:
-                raise ConfigError(f"{label}: {name!r} is not a label and a tissue.") from error
-        return table
+        return _table(self.tissues)
+
+    def cases(self, folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Case]:
+        """The files in `folder` in order of name, but for label maps that match `exclude`."""
+        for labels in sorted(folder.glob(self.labels)):
+            if any(fnmatch(labels.name, pattern) for pattern in exclude):
+                continue
+            name = labels.name.removesuffix(self.label_suffix)
+            image, overlay = (
+                labels.with_name(name + suffix) if suffix else None
+                for suffix in (self.image_suffix, self.overlay_suffix)
+            )
+            yield Case(name, labels, image, overlay)
+
+    def tissues_of(self, case: Case) -> LabelMap:
+        """A patient's label maps as one, of :class:`Tissue` values.
+
+        Raises
+        ------
+        InputError
+            If the two are not on the same grid.
+        """
+        labels = read_labelmap(case.labels)
+        tissue = self.table()[labels.labels]
+        if case.overlay is not None:
+            second = read_labelmap(case.overlay)
+            if not second.geometry.matches(labels.geometry, tolerance_mm=0.1):
+                raise InputError(
+                    f"{case.labels.name} and {case.overlay.name} are not on the same grid.",
+                    "Resample the one onto the other's.",
+                )
+            over = _table(self.overlay_tissues)[second.labels]
+            # The liver's vessels run on beyond it, where they are no part of it.
+            beyond = (over == Tissue.LIVER_VESSEL) & ~np.isin(tissue, LIVER_TISSUES)
+            over[beyond] = Tissue.VEIN
+            tissue = np.where(over != Tissue.AIR, over, tissue)
+        return LabelMap(tissue, labels.geometry)
 
 
 def find(folder: Path) -> Collection:
@@ -81,17 +132,26 @@ def find(folder: Path) -> Collection:
 
 
 def anatomies(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Anatomy]:
-    """The anatomies of a folder in order of name, but for those whose file matches `exclude`."""
+    """The anatomies of a folder in order of name, but for those whose file matches `exclude`.
+
+    A liver of which nothing else is known comes in a procedural body.
+    """
     collection = find(folder)
-    table = collection.table()
-    for path in sorted(folder.glob(collection.labels)):
-        if any(fnmatch(path.name, pattern) for pattern in exclude):
-            continue
-        name = path.name.removesuffix(collection.label_suffix)
-        image = None
-        if collection.image_suffix:
-            image = read(path.with_name(name + collection.image_suffix))
-        yield from_labels(name, read_labelmap(path), image, table, collection.modality)
+    itself = np.arange(256, dtype=np.uint8)
+    for case in collection.cases(folder, exclude):
+        image = None if case.image is None else read(case.image)
+        tissues = collection.tissues_of(case)
+        yield with_body(from_labels(case.name, tissues, image, itself, collection.modality))
+
+
+def _table(tissues: dict[int, str]) -> NDArray[np.uint8]:
+    table = np.zeros(256, np.uint8)
+    for label, name in tissues.items():
+        try:
+            table[label] = Tissue[name.upper()]
+        except (KeyError, IndexError) as error:
+            raise ConfigError(f"{label}: {name!r} is not a label and a tissue.") from error
+    return table
 
 
 def _parse(text: bytes, name: str) -> Collection:

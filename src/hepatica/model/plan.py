@@ -171,11 +171,30 @@ def _default() -> Plan:
     )
 
 
-#: The four plans of the paper and our own default, by name.
+def _small(name: NetworkName) -> Plan:
+    """A grid on which each of the paper's networks trains on a CPU, to compare them."""
+    options = _PAPER_NETWORKS[name] | ({"head": "plain"} if name == "highresnet" else {})
+    stage = StagePlan(
+        network=NetworkPlan(name=name, options=options),
+        size=(64, 64, 48),
+        spacing_mm=6.0,
+        intensity="robust",
+        antialias=True,
+    )
+    return Plan(
+        name=f"small-{name}",
+        stages=(stage, msgspec.structs.replace(stage, size=(64, 64, 64), spacing_mm=3.5)),
+        margin=Margin(amount=15.0, unit="mm"),
+        postprocessing=Postprocessing(opening_voxels=0.0, fill_holes=True),
+    )
+
+
+#: The four plans of the paper, the same networks on a small grid, and our own default, by name.
 PLANS: dict[str, Plan] = {
     plan.name: plan
     for plan in (
-        *(_paper(name) for name in ("highresnet", "unet", "vnet", "segresnet")),
+        *(_paper(name) for name in _PAPER_NETWORKS),
+        *(_small(name) for name in _PAPER_NETWORKS),
         _default(),
     )
 }

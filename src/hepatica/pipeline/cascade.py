@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hepatica.core import resample
 from hepatica.core.components import bounding_box, largest
 from hepatica.core.errors import HepaticaError
-from hepatica.core.geometry import Box, Geometry, project
+from hepatica.core.geometry import Box, Geometry, project, whole
 from hepatica.core.volume import Label, LabelMap, ProbabilityMap, Volume
 from hepatica.model.engines import Engine
 from hepatica.model.plan import Plan, StagePlan
@@ -84,6 +84,13 @@ class Segmenter:
             labels, tumour, kept = _back(fine, volume.geometry, box, self.plan, probabilities)
         return Segmentation(labels, tumour, kept, _look(labels, volume), clock.seconds)
 
+    def first(self, volume: Volume) -> LabelMap:
+        """Stage 1 alone, postprocessed, on the volume's grid (the paper's "Stage1")."""
+        rough = self._stage(0, volume, _Clock(lambda step: None))
+        clean = postprocess(rough, self.plan.postprocessing)
+        box = whole(volume.geometry)
+        return _back(clean, volume.geometry, box, self.plan, keep=False)[0]
+
     def _stage(self, number: int, volume: Volume, clock: _Clock) -> ProbabilityMap:
         stage: StagePlan = self.plan.stages[number]
         with clock.step(f"preprocess {number + 1}"):
@@ -120,12 +127,11 @@ def _back(
     labels[box] = resample.onto(clean, crop).labels
     tumour = np.zeros(geometry.shape, np.float32)
     tumour[box] = inner.p[Label.TUMOUR]
-    whole = None
-    if keep:
-        everywhere = _background(geometry)
-        everywhere[(slice(None), *box)] = inner.p
-        whole = ProbabilityMap(everywhere, geometry)
-    return LabelMap(labels, geometry), tumour, whole
+    if not keep:
+        return LabelMap(labels, geometry), tumour, None
+    everywhere = _background(geometry)
+    everywhere[(slice(None), *box)] = inner.p
+    return LabelMap(labels, geometry), tumour, ProbabilityMap(everywhere, geometry)
 
 
 def _look(labels: LabelMap, volume: Volume) -> tuple[str, ...]:
@@ -163,9 +169,9 @@ def _cut(mask: NDArray[np.bool_], image: NDArray[np.float32]) -> bool:
 def _nothing(volume: Volume, probabilities: bool, clock: _Clock) -> Segmentation:
     geometry = volume.geometry
     labels = LabelMap(np.zeros(geometry.shape, np.uint8), geometry)
-    whole = ProbabilityMap(_background(geometry), geometry) if probabilities else None
+    kept = ProbabilityMap(_background(geometry), geometry) if probabilities else None
     empty = np.zeros(geometry.shape, np.float32)
-    return Segmentation(labels, empty, whole, _look(labels, volume), clock.seconds)
+    return Segmentation(labels, empty, kept, _look(labels, volume), clock.seconds)
 
 
 def _background(geometry: Geometry) -> NDArray[np.float32]:

@@ -163,6 +163,23 @@ def shown(volume: Volume, labelmap: LabelMap, black_white: tuple[float, float]) 
     return geometry.crop(_box(starts, stops)).canonical()
 
 
+def zoomed(geometry: Geometry, point_mm: ArrayLike, size_mm: ArrayLike) -> Geometry:
+    """The canonical voxels of `geometry` in a box of `size_mm` (3,) about a point (RAS+ mm).
+
+    The box may reach over the grid's edge, where no image is. An axis of infinite size is
+    kept as it is.
+    """
+    canonical = geometry.canonical()
+    size = np.asarray(size_mm, float) / canonical.spacing_mm
+    kept = np.isinf(size)
+    shape = np.where(kept, canonical.shape, np.maximum(np.rint(size), 1)).astype(int)
+    first = np.where(kept, 0, np.rint(canonical.to_index(point_mm) - (shape - 1) / 2))
+    affine = canonical.affine.copy()
+    affine[:3, 3] = canonical.to_patient(first)
+    i, j, k = (int(n) for n in shape)
+    return Geometry((i, j, k), affine)
+
+
 def render(
     panel: Panel, volume: Volume, labelmap: LabelMap, black_white: tuple[float, float]
 ) -> Image.Image:

@@ -130,6 +130,26 @@ def caption(panel: Panel, point_mm: NDArray[np.float64]) -> str:
     return f"{panel.plane}  {plus if at >= 0 else minus} {abs(at):.0f} mm"
 
 
+def draw_scale_bar(draw: ImageDraw.ImageDraw, panel: Panel) -> None:
+    """Draw 50 mm at the lower right, or the next that fits into 40 % of the width."""
+    f = panel.frame
+    fitting = [n for n in _SCALE_BAR_MM if n * panel.px_per_mm <= 0.4 * f.width]
+    if not fitting or f.height < 60:
+        return
+    length = round(fitting[0] * panel.px_per_mm)
+    right, y = f.left + f.width - 16, f.top + f.height - 18
+    draw.rectangle((right - length, y - 1, right, y + 4), fill=(0, 0, 0))
+    draw.rectangle((right - length + 1, y, right - 1, y + 3), fill=TEXT)
+    write_on(draw, (right - length // 2, y - 8), f"{fitting[0]} mm", "mb", 16)
+
+
+def write_on(
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, anchor: str, size: int
+) -> None:
+    """Text that stays readable on any image; `anchor` is Pillow's, such as ``"lt"``."""
+    draw.text(at, text, TEXT, _font(size), anchor, stroke_width=2, stroke_fill=(0, 0, 0))
+
+
 def _ml(volume_ml: float) -> str:
     """Three significant digits, whole ml from 100 on."""
     decimals = 0 if volume_ml >= 100 else 1 if volume_ml >= 10 else 2
@@ -180,26 +200,6 @@ def _annotate(draw: ImageDraw.ImageDraw, panel: Panel, point_mm: NDArray[np.floa
         ((middle[0], bottom - 12), "mb"),
     )
     for letter, (at, anchor) in zip(panel.letters, places, strict=True):
-        _write(draw, at, letter, anchor, 22)
-    _write(draw, (f.left + 10, f.top + 8), caption(panel, point_mm), "lt", 16)
-    _draw_scale_bar(draw, panel)
-
-
-def _draw_scale_bar(draw: ImageDraw.ImageDraw, panel: Panel) -> None:
-    """Draw 50 mm at the lower right, or the next that fits into 40 % of the width."""
-    f = panel.frame
-    fitting = [n for n in _SCALE_BAR_MM if n * panel.px_per_mm <= 0.4 * f.width]
-    if not fitting or f.height < 60:
-        return
-    length = round(fitting[0] * panel.px_per_mm)
-    right, y = f.left + f.width - 16, f.top + f.height - 18
-    draw.rectangle((right - length, y - 1, right, y + 4), fill=(0, 0, 0))
-    draw.rectangle((right - length + 1, y, right - 1, y + 3), fill=TEXT)
-    _write(draw, (right - length // 2, y - 8), f"{fitting[0]} mm", "mb", 16)
-
-
-def _write(
-    draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, anchor: str, size: int
-) -> None:
-    """Text that stays readable on any image."""
-    draw.text(at, text, TEXT, _font(size), anchor, stroke_width=2, stroke_fill=(0, 0, 0))
+        write_on(draw, at, letter, anchor, 22)
+    write_on(draw, (f.left + 10, f.top + 8), caption(panel, point_mm), "lt", 16)
+    draw_scale_bar(draw, panel)

@@ -20,9 +20,7 @@ from hepatica.core.volume import Source
 from hepatica.model.plan import Plan
 from hepatica.results.measure import Measurements
 from hepatica.results.notice import RESEARCH_ONLY
-
-Cell: TypeAlias = str | int | float | bool | None
-_BLANKS = str.maketrans("\t\r\n\v\f", "     ")
+from hepatica.results.tables import Cell, table
 
 Row4: TypeAlias = tuple[float, float, float, float]
 
@@ -195,7 +193,7 @@ def lesions_csv(measurements: Measurements) -> str:
     `centre_x_mm`, `centre_y_mm`, `centre_z_mm` are RAS+ mm; indices are those of the
     label map's grid and start at 0.
     """
-    return _table(
+    return table(
         LESION_COLUMNS,
         (
             (
@@ -222,7 +220,7 @@ def cases_csv(rows: Iterable[CaseRow]) -> str:
     `lesions` is their number and `largest_mm` the longest axial diameter (empty where
     there is no lesion); a case without measurements has empty cells, not zeros.
     """
-    return _table(CASE_COLUMNS, (_case_cells(row) for row in rows))
+    return table(CASE_COLUMNS, (_case_cells(row) for row in rows))
 
 
 def merged(earlier: str, later: str) -> str:
@@ -233,7 +231,7 @@ def merged(earlier: str, later: str) -> str:
     OutputError
         If `earlier` has other columns: it is somebody else's table.
     """
-    old, new = (list(csv.reader(io.StringIO(table))) for table in (earlier, later))
+    old, new = (list(csv.reader(io.StringIO(text))) for text in (earlier, later))
     if not old or old[0] != new[0]:
         raise OutputError(
             "The file cases.csv in the output folder is another table.",
@@ -260,32 +258,6 @@ def _case_cells(row: CaseRow) -> Sequence[Cell]:
             largest,
         )
     return (row.case, row.status, *numbers, row.seconds, "; ".join(row.warnings), row.error)
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_written(cell) for cell in row] for row in rows)
-    return out.getvalue()
-
-
-def _written(cell: Cell) -> str:
-    """A cell as text on one line; what a spreadsheet would run as a formula gets a ' before it.
-
-    Line ends and tabs become blanks: a bare carriage return would begin a new line,
-    with a first cell of its own.
-    """
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float):
-        return format(cell, ".6g")
-    if isinstance(cell, int):
-        return str(cell)
-    line = cell.translate(_BLANKS)
-    return f"'{line}" if line.lstrip().startswith(("=", "+", "-", "@")) else line
 
 
 def _row4(row: Sequence[float]) -> Row4:

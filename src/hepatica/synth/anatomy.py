@@ -15,6 +15,7 @@ from hepatica.core.components import largest
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
+from hepatica.synth.shapes import Shape, cut
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue
 
 #: Edge of an anatomy's isotropic voxels.
@@ -27,7 +28,8 @@ class Anatomy:
 
     `texture`, where the anatomy comes from a CT, is its deviation from its tissue's
     median, in units that make ±1 a strong structure; int8, 1/64 steps. `image`, where
-    it comes from an MRI, is that MRI itself, liver about 1.
+    it comes from an MRI, is that MRI itself, liver about 1. `shapes` are the forms of
+    the tumours that were found in it.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Anatomy:
     geometry: Geometry
     texture: NDArray[np.int8] | None = None
     image: NDArray[np.float32] | None = None
+    shapes: tuple[Shape, ...] = ()
 
     def __post_init__(self) -> None:
         for array in (self.tissue, self.texture, self.image):
@@ -70,21 +73,31 @@ def from_labels(
     """An anatomy from a real label map and its image.
 
     A CT gives the unlabelled body its tissues, by grey value, and all of it its
-    texture; an MRI is kept as the anatomy's own image.
+    texture; an MRI is kept as the anatomy's own image. Labelled tumours (tissue
+    `LESION`) give their shapes, and become liver.
 
     Raises
     ------
     InputError
-        If there is no liver in it.
+        If there is no liver in it, or a labelled tumour in an MRI.
     """
+    tumours = tissue_of_label[labels.labels] == Tissue.LESION
+    if modality == "mr" and image is not None and tumours.any():
+        # Its own image would show the tumour, and the synthetic truth call it liver.
+        raise InputError(
+            f"{name} has a labelled tumour in an MRI that is to lend its image.",
+            "Leave it out with --exclude, or map its organs without the image.",
+        )
+    shapes = cut(tumours, labels.geometry, name)
     canonical = labels.geometry.canonical()
     shape = np.maximum(np.rint(canonical.extent_mm / SPACING_MM).astype(int), 1)
     grid = canonical.regrid((int(shape[0]), int(shape[1]), int(shape[2])), SPACING_MM)
-    tissue = tissue_of_label[resample.onto(labels, grid).labels]
+    drawn = tissue_of_label[resample.onto(labels, grid).labels]
+    tissue = np.where(drawn == Tissue.LESION, np.uint8(Tissue.LIVER), drawn)
     if not (tissue == Tissue.LIVER).any():
         raise InputError(f"{name} has no liver.")
     if image is None:
-        return Anatomy(name, tissue, grid)
+        return Anatomy(name, tissue, grid, shapes=shapes)
     voxels = resample.onto(image, grid, antialias=True).voxels
     if modality == "mr":
         scaled = voxels / max(float(np.median(voxels[tissue == Tissue.LIVER])), 1e-6)
@@ -92,7 +105,9 @@ def from_labels(
         tissue = np.where(body, np.uint8(Tissue.MUSCLE), tissue)
         return Anatomy(name, tissue, grid, image=np.asarray(scaled, np.float32))
     tissue = _fill_body(tissue, voxels)
-    return Anatomy(name, tissue, grid, _texture(tissue, voxels))
+    # A tumour's grey values are compared with its own median, so that it does not show.
+    texture = _texture(np.where(drawn == Tissue.LESION, drawn, tissue), voxels)
+    return Anatomy(name, tissue, grid, texture, shapes=shapes)
 
 
 #: What the unlabelled body's grey values mean, from dark to bright.

@@ -26,6 +26,9 @@ class Artefacts:
         Logarithm of the coils' profile on a few knots across the field of view.
     ramp
         How much brighter (or darker) the front is than the back, as a logarithm.
+    blur_mm
+        Deviation of the point spread function in plane, left to right and front to back:
+        filters, decay during the echo train, small movements.
     resolution
         Share of k-space that was measured in plane (left to right, front to back); the
         rest is zero, as in an interpolated matrix: edges ring.
@@ -44,6 +47,7 @@ class Artefacts:
 
     bias: NDArray[np.float32]
     ramp: float
+    blur_mm: tuple[float, float]
     resolution: tuple[float, float]
     ghosts: int
     ghost_strength: float
@@ -58,6 +62,7 @@ class Artefacts:
 NONE = Artefacts(
     bias=np.zeros((2, 2, 2), np.float32),
     ramp=0.0,
+    blur_mm=(0.0, 0.0),
     resolution=(1.0, 1.0),
     ghosts=0,
     ghost_strength=0.0,
@@ -78,6 +83,7 @@ def draw(rng: np.random.Generator) -> Artefacts:
     return Artefacts(
         bias=rng.normal(0, rng.uniform(0, 0.35), (i, j, k)).astype(np.float32),
         ramp=rng.normal(0, 0.15),
+        blur_mm=(rng.uniform(0.2, 1.5), rng.uniform(0.2, 1.5)),
         resolution=(
             (rng.uniform(0.6, 0.95), rng.uniform(0.6, 0.95)) if interpolated else (1.0, 1.0)
         ),
@@ -85,7 +91,7 @@ def draw(rng: np.random.Generator) -> Artefacts:
         ghost_strength=rng.uniform(0.02, 0.2) if ghostly else 0.0,
         motion_mm=rng.uniform(1, 4) if rng.random() < 0.2 else 0.0,
         wrap=rng.uniform(0.03, 0.12) if rng.random() < 0.08 else 0.0,
-        noise=float(np.exp(rng.uniform(np.log(0.01), np.log(0.09)))),
+        noise=float(np.exp(rng.uniform(np.log(0.004), np.log(0.08)))),
         noise_spread=rng.normal(0, 0.25, (3, 3, 3)).astype(np.float32),
         gamma=float(np.exp(rng.normal(0, 0.15))),
         seed=int(rng.integers(2**31)),
@@ -113,13 +119,14 @@ def acquire(perfect: Volume, scan: Geometry, field: Geometry, artefacts: Artefac
     if a.wrap and np.allclose(scan.extent_mm, field.extent_mm):
         measured = _folded(measured, a.wrap)
     imaginary = np.zeros_like(measured)
-    if a.resolution[0] < 1:
-        measured = resample.along(_truncation(scan.shape[LEFT_RIGHT], a.resolution[0]), measured, 0)
-    lines = _lines(scan.shape[PHASE], a, float(scan.spacing_mm[PHASE]))
+    if a.resolution[0] < 1 or a.blur_mm[0]:
+        matrix = _operator(_kept(scan, a, LEFT_RIGHT).astype(complex))
+        measured = resample.along(_real(matrix), measured, LEFT_RIGHT)
+    lines = _lines(scan, a)
     if lines is not None:
-        real = np.ascontiguousarray(lines.real, np.float32)
-        imaginary = resample.along(np.ascontiguousarray(lines.imag, np.float32), measured, PHASE)
-        measured = resample.along(real, measured, PHASE)
+        if a.ghosts or a.motion_mm:
+            imaginary = resample.along(_real(-1j * lines), measured, PHASE)
+        measured = resample.along(_real(lines), measured, PHASE)
     if a.noise > 0:
         rng = np.random.default_rng(a.seed)
         # A larger voxel averages the noise of the scanner's own.
@@ -145,18 +152,26 @@ def _operator(diagonal: NDArray[np.complex128]) -> NDArray[np.complex128]:
     return np.asarray(np.fft.ifft(diagonal[:, None] * transform, axis=0))
 
 
-def _truncation(n: int, share: float) -> NDArray[np.float32]:
-    keep = np.abs(_frequencies(n)) <= share / 2
-    return np.ascontiguousarray(_operator(keep.astype(complex)).real, np.float32)
+def _real(matrix: NDArray[np.complex128]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(matrix.real, np.float32)
 
 
-def _lines(n: int, a: Artefacts, spacing_mm: float) -> NDArray[np.complex128] | None:
+def _kept(scan: Geometry, a: Artefacts, axis: int) -> NDArray[np.float64]:
+    """What is left of each k-space line along an axis in plane, from 0 to 1."""
+    frequency = _frequencies(scan.shape[axis])
+    sigma = a.blur_mm[axis] / float(scan.spacing_mm[axis])
+    fading = np.exp(-2 * (np.pi * frequency * sigma) ** 2)
+    return np.where(np.abs(frequency) <= a.resolution[axis] / 2, fading, 0.0)
+
+
+def _lines(scan: Geometry, a: Artefacts) -> NDArray[np.complex128] | None:
     """All that happens along the phase direction, as one operator; None if nothing does."""
-    if a.resolution[1] == 1 and not a.ghosts and not a.motion_mm:
+    if a.resolution[PHASE] == 1 and not (a.blur_mm[PHASE] or a.ghosts or a.motion_mm):
         return None
+    n, spacing_mm = scan.shape[PHASE], float(scan.spacing_mm[PHASE])
     rng = np.random.default_rng([a.seed, 1])
     frequency = _frequencies(n)
-    factor = (np.abs(frequency) <= a.resolution[1] / 2).astype(complex)
+    factor = _kept(scan, a, PHASE).astype(complex)
     order = np.argsort(np.argsort(frequency))  # lines are measured from one edge to the other
     if a.ghosts:
         # Breathing changes every n-th line a little: n copies, evenly shifted.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepatica.synth.lesions import LOOK_ALIKES, METASTASES, Kind, Lesion, Lobe
+from hepatica.synth.shapes import Shape
 from hepatica.synth.tissues import Tissue
 
 #: The paper's cohort: median 1.57 ml, 0.021 to 236 ml, 2.8 lesions a patient on average.
@@ -20,6 +21,8 @@ COUNT_P, COUNT_MAX = 0.357, 15
 #: Share of each kind of metastasis; targets are 15 % of the large ones only.
 METASTASIS_SHARES = (0.45, 0.30, 0.15, 0.06, 0.04)
 LOOK_ALIKE_SHARES = (0.25, 0.10, 0.12, 0.10, 0.13, 0.05, 0.25)
+#: Share of metastases that have the form of a real tumour, where such forms are at hand.
+SHAPED = 0.3
 #: A target or necrotic metastasis is at least this wide.
 TARGET_FROM_MM = 20.0
 #: A lesion differs from liver by at least this share, or nobody could see it.
@@ -45,10 +48,12 @@ def draw(
     centres_mm: NDArray[np.float64],
     volumes_ml: Sequence[float] | NDArray[np.float64],
     signal: NDArray[np.float64],
+    shapes: Sequence[Shape] = (),
 ) -> tuple[Lesion, ...]:
     """Metastases of these volumes about these centres (n, 3), everything else random.
 
-    `signal` gives the brightness of each :class:`Tissue` relative to liver.
+    `signal` gives the brightness of each :class:`Tissue` relative to liver; some lesions
+    have the form of one of `shapes`, if there are any.
     """
     drawn = []
     for centre, volume in zip(centres_mm, volumes_ml, strict=True):
@@ -56,7 +61,7 @@ def draw(
         kind = METASTASES[int(rng.choice(len(METASTASES), p=METASTASIS_SHARES))]
         if kind == "target" and 2 * radius < TARGET_FROM_MM:
             kind = "homogeneous"
-        drawn.append(metastasis(rng, kind, np.asarray(centre, float), radius, signal))
+        drawn.append(metastasis(rng, kind, np.asarray(centre, float), radius, signal, shapes))
     return tuple(drawn)
 
 
@@ -66,8 +71,12 @@ def metastasis(
     centre: NDArray[np.float64],
     radius: float,
     signal: NDArray[np.float64],
+    shapes: Sequence[Shape] = (),
 ) -> Lesion:
-    """One metastasis of a kind, with about the volume of a ball of `radius` mm."""
+    """One metastasis of a kind, with about the volume of a ball of `radius` mm.
+
+    Where `shapes` is not empty, three in ten have the form of one of them.
+    """
     core = abs(signal[Tissue.LESION]) * np.exp(rng.normal(0, 0.2))
     if kind == "mixed":
         core = rng.uniform(0.75, 1.1)
@@ -75,7 +84,8 @@ def metastasis(
         core = rng.uniform(1.2, 1.9)
     if kind != "mixed" and abs(core - 1) < VISIBLE:
         core = 1 + np.copysign(VISIBLE, core - 1)
-    lobes = [_lobe(rng, centre, radius, (0.75, 0.6))]
+    whole = _lobe(rng, centre, radius, (0.75, 0.6))
+    lobes = [whole]
     if radius > 5 and rng.random() < 0.15:
         for _ in range(int(rng.integers(1, 4))):
             towards = rng.normal(size=3)
@@ -84,10 +94,16 @@ def metastasis(
         # The union has about the volume that was drawn for the whole.
         lobes = [replace(x, radii_mm=x.radii_mm * 0.92) for x in lobes]
     with_rim = kind in ("rim", "target") and radius > 3
+    # Without a pool nothing is drawn here: such patients stay what they were.
+    shaped = bool(shapes) and rng.random() < SHAPED
+    if shaped:
+        shape = shapes[int(rng.integers(len(shapes)))]
+        lobes = [Lobe(centre, np.full(3, radius), whole.rotation, shape)]
     return Lesion(
         kind=kind,
         lobes=tuple(lobes),
-        roughness=rng.uniform(0.1, 0.35),
+        # A real form is rough already.
+        roughness=rng.uniform(0.1, 0.35) * (0.3 if shaped else 1),
         blur_mm=rng.uniform(0.5, 1.5),
         core=float(core),
         rim=float(abs(signal[Tissue.LESION_RIM]) * np.exp(rng.normal(0, 0.15))),

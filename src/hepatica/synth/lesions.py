@@ -13,6 +13,7 @@ from scipy import ndimage
 from hepatica.core import resample
 from hepatica.core.geometry import Box, Geometry
 from hepatica.core.volume import Volume
+from hepatica.synth.shapes import Shape
 
 Kind = Literal[
     # metastases, labelled
@@ -46,7 +47,7 @@ LOOK_ALIKES: tuple[Kind, ...] = (
 class Lesion:
     """One metastasis, or an unlabelled look-alike, in patient space.
 
-    `lobes` are the ellipsoids that it is the union of. Noise displaces the surface by
+    `lobes` are the forms that it is the union of. Noise displaces the surface by
     about `roughness` of the radius; `blur_mm` softens the border. `core`, `rim` and
     `necrosis` are signals relative to liver; a rim of 0 mm or a necrosis of share 0 (of
     the radius) is not there. `mottle` is how much the core varies.
@@ -76,17 +77,47 @@ class Lesion:
 
     @property
     def radius_mm(self) -> float:
-        """Smallest semi-axis of its first lobe."""
-        return float(self.lobes[0].radii_mm.min())
+        """How deep the middle of its first lobe lies under the surface."""
+        return self.lobes[0].depth_mm
 
 
 @dataclass(frozen=True, eq=False)
 class Lobe:
-    """An ellipsoid with semi-axes `radii_mm` along the rows of `rotation`."""
+    """A ball, or the form of a real tumour, stretched by `radii_mm` along the rows of `rotation`.
+
+    The ball has a radius of 1, the `shape` the same volume: an ellipsoid's semi-axes are
+    `radii_mm`.
+    """
 
     centre_mm: NDArray[np.float64]
     radii_mm: NDArray[np.float64]
     rotation: NDArray[np.float64]
+    shape: Shape | None = None
+
+    @property
+    def depth_mm(self) -> float:
+        """How deep its middle lies; for an ellipsoid its smallest semi-axis."""
+        depth = 1.0 if self.shape is None else self.shape.depth
+        return float(self.radii_mm.min()) * depth
+
+    @property
+    def axes_mm(self) -> NDArray[np.float64]:
+        """Semi-axes of an ellipsoid that holds it, as columns (3, 3)."""
+        reach = 1.0 if self.shape is None else self.shape.reach
+        return np.asarray(self.rotation.T * self.radii_mm) * reach
+
+    def distance(self, part: Geometry) -> NDArray[np.float32]:
+        """0 in its middle and 1 on its surface, on the grid `part`."""
+        if self.shape is not None:
+            return self.shape.onto(part, self.centre_mm, self.radii_mm, self.rotation)
+        matrix = (self.rotation @ part.affine[:3, :3]) / self.radii_mm[:, None]
+        offset = self.rotation @ (part.affine[:3, 3] - self.centre_mm) / self.radii_mm
+        squared = np.zeros(part.shape, np.float32)
+        i, j, k = (np.arange(n, dtype=np.float32) for n in part.shape)
+        for row, start in zip(matrix.astype(np.float32), offset.astype(np.float32), strict=True):
+            along = (row[0] * i + start)[:, None, None] + (row[1] * j)[:, None]
+            squared += np.square(along + row[2] * k)
+        return np.sqrt(squared)
 
 
 def paint(
@@ -132,9 +163,8 @@ def _reach(lesion: Lesion, grid: Geometry) -> Box | None:
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     for lobe in lesion.lobes:
         # Half the box of a turned ellipsoid, in the grid's own axes.
-        axes = lobe.rotation.T * lobe.radii_mm
         inverse = np.linalg.inv(grid.affine[:3, :3])
-        half = np.linalg.norm(inverse @ axes, axis=1) * (1 + 1.5 * lesion.roughness)
+        half = np.linalg.norm(inverse @ lobe.axes_mm, axis=1) * (1 + 1.5 * lesion.roughness)
         half += 2.5 * lesion.blur_mm / grid.spacing_mm
         centre = grid.to_index(lobe.centre_mm)
         low, high = np.minimum(low, centre - half), np.maximum(high, centre + half)
@@ -150,14 +180,7 @@ def _distance(lesion: Lesion, part: Geometry) -> tuple[NDArray[np.float32], NDAr
     """0 in the middle and 1 on the displaced surface; and the noise that displaced it."""
     distance = np.full(part.shape, np.inf, np.float32)
     for lobe in lesion.lobes:
-        matrix = (lobe.rotation @ part.affine[:3, :3]) / lobe.radii_mm[:, None]
-        offset = lobe.rotation @ (part.affine[:3, 3] - lobe.centre_mm) / lobe.radii_mm
-        squared = np.zeros(part.shape, np.float32)
-        i, j, k = (np.arange(n, dtype=np.float32) for n in part.shape)
-        for row, start in zip(matrix.astype(np.float32), offset.astype(np.float32), strict=True):
-            along = (row[0] * i + start)[:, None, None] + (row[1] * j)[:, None]
-            squared += np.square(along + row[2] * k)
-        np.minimum(distance, np.sqrt(squared), out=distance)
+        np.minimum(distance, lobe.distance(part), out=distance)
     rng = np.random.default_rng(lesion.seed)
     # Two octaves of noise on knots fixed to the lesion, not to the image.
     reach = 2.6 * max(float(lobe.radii_mm.max()) for lobe in lesion.lobes) + 12

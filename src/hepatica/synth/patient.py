@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -11,12 +12,17 @@ from scipy import ndimage
 
 from hepatica.core import resample
 from hepatica.core.components import bounding_box
+from hepatica.core.errors import ConfigError
 from hepatica.core.geometry import Box, Geometry, project
 from hepatica.core.volume import Label, LabelMap, Source, Volume
-from hepatica.synth import artefacts, deform, lesion_kinds, lesions, signal
+from hepatica.synth import artefacts, curve, deform, lesion_kinds, lesions, signal
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.fields import covering, smooth_noise
+from hepatica.synth.shapes import Shape
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue, class_of_tissue
+
+#: Distances over which tissues vary.
+MOTTLE_MM = (7.0, 25.0)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,20 @@ class Recipe:
     subcapsular: float = 0.3
     look_alikes: float = 0.5
 
+    def in_phase(self, phase: str) -> Recipe:
+        """The same recipe for one phase alone.
+
+        Raises
+        ------
+        ConfigError
+            If it is not one of `signal.PHASES`.
+        """
+        if phase not in signal.PHASES:
+            raise ConfigError(
+                f"{phase!r} is not a phase.", f"There are {', '.join(signal.PHASES)}."
+            )
+        return replace(self, phases=tuple(float(p == phase) for p in signal.PHASES))
+
 
 #: As a cohort would be: the paper's lesions, T1CE, physics alone.
 COHORT = Recipe()
@@ -82,7 +102,8 @@ class Patient:
     """A drawn patient. `render` makes the perfect image of it, `scan_patient` the MRI.
 
     `brightness` and `spread` hold, per :class:`Tissue`, the signal (liver = 1; negative
-    for fat in opposed phase) and how much of the anatomy's texture shows. Where
+    for fat in opposed phase) and how much of the anatomy's texture shows; `mottle` is how
+    much every tissue varies beside that, finely and coarsely. Where
     fat saturation `fails`, in patches, tissues have the signal `unsaturated`.
     `curve` replaces all of these where the anatomy is itself an MRI: new intensities at
     evenly spaced old ones from 0 to 2.5.
@@ -97,6 +118,7 @@ class Patient:
     unsaturated: NDArray[np.float64]
     fails: bool
     spread: NDArray[np.float64]
+    mottle: tuple[float, float]
     curve: NDArray[np.float64]
     lesions: tuple[lesions.Lesion, ...]
     artefacts: artefacts.Artefacts
@@ -107,7 +129,7 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
     """Draw one patient of `anatomy`."""
     scan = _draw_scan(rng, anatomy, recipe)
     deformation = deform.draw(rng, scan, anatomy.liver_centre_mm)
-    protocol, brightness, unsaturated = _draw_brightness(rng, recipe)
+    protocol, brightness, unsaturated = draw_brightness(rng, recipe)
     return Patient(
         name=name,
         anatomy=anatomy,
@@ -118,23 +140,32 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
         unsaturated=unsaturated,
         fails=protocol is not None and protocol.fat == "saturated" and rng.random() < 0.12,
         spread=rng.uniform(-0.25, 0.25, len(Tissue)),
-        curve=_draw_curve(rng),
-        lesions=_draw_lesions(rng, anatomy, deformation, scan, recipe, brightness),
+        mottle=(rng.uniform(0.02, 0.12), rng.uniform(0.02, 0.1)),
+        curve=curve.draw(rng),
+        lesions=draw_lesions(
+            rng,
+            *liver_points(rng, anatomy, deformation, scan),
+            recipe,
+            brightness,
+            anatomy.shapes,
+        ),
         artefacts=artefacts.draw(rng),
         seed=int(rng.integers(2**31)),
     )
 
 
-def _draw_lesions(
+def draw_lesions(
     rng: np.random.Generator,
-    anatomy: Anatomy,
-    deformation: deform.Deformation,
-    scan: Geometry,
+    inside: NDArray[np.float64],
+    surface: NDArray[np.float64],
     recipe: Recipe,
     brightness: NDArray[np.float64],
+    shapes: Sequence[Shape] = (),
 ) -> tuple[lesions.Lesion, ...]:
-    """Look-alikes first, so that no lesion's label is covered by what is not one."""
-    inside, surface = liver_points(rng, anatomy, deformation, scan)
+    """Lesions about points (n, 3) in a liver and at its surface, in mm; none without points.
+
+    Look-alikes come first, so that no lesion's label is covered by what is not one.
+    """
     if not len(inside):
         return ()
     n = 0 if rng.random() < recipe.lesion_free else lesion_kinds.draw_count(rng)
@@ -147,7 +178,7 @@ def _draw_lesions(
     fakes = lesion_kinds.draw_look_alikes(rng, _pick(rng, inside, others), brightness)
     near = rng.random(n) < recipe.subcapsular
     centres = np.where(near[:, None], _pick(rng, surface, n), _pick(rng, inside, n))
-    return fakes + lesion_kinds.draw(rng, centres, volumes, brightness)
+    return fakes + lesion_kinds.draw(rng, centres, volumes, brightness, shapes)
 
 
 def describe(patient: Patient) -> dict[str, object]:
@@ -159,31 +190,39 @@ def describe(patient: Patient) -> dict[str, object]:
         "anatomy": patient.anatomy.name,
         "protocol": protocol or "arbitrary contrast",
         "fat_saturation_fails": patient.fails,
-        "signal": {t.name.lower(): _round(patient.brightness[t]) for t in Tissue},
+        "signal": describe_signal(patient.brightness),
         "deformation": _round(patient.deformation.matrix),
         "scan": {
             "shape": patient.scan.shape,
             "spacing_mm": _round(patient.scan.spacing_mm),
             "centre_mm": _round(patient.scan.to_patient((np.array(patient.scan.shape) - 1) / 2)),
         },
-        "lesions": [
-            {
-                "kind": lesion.kind,
-                "labelled": lesion.labelled,
-                "lobes": [
-                    {"centre_mm": _round(x.centre_mm), "radii_mm": _round(x.radii_mm)}
-                    for x in lesion.lobes
-                ],
-                "core": _round(lesion.core),
-                "rim": _round(lesion.rim) if lesion.rim_mm else None,
-                "rim_mm": _round(lesion.rim_mm),
-                "seed": lesion.seed,
-            }
-            for lesion in patient.lesions
-        ],
+        "lesions": [describe_lesion(lesion) for lesion in patient.lesions],
         "artefacts": {f.name: _round(getattr(a, f.name)) for f in fields(a)},
         "seed": patient.seed,
     }
+
+
+def describe_lesion(lesion: lesions.Lesion) -> dict[str, object]:
+    """One lesion, as JSON can hold it."""
+    return {
+        "kind": lesion.kind,
+        "labelled": lesion.labelled,
+        "lobes": [
+            {"centre_mm": _round(x.centre_mm), "radii_mm": _round(x.radii_mm)}
+            | ({} if x.shape is None else {"shape": x.shape.name})
+            for x in lesion.lobes
+        ],
+        "core": _round(lesion.core),
+        "rim": _round(lesion.rim) if lesion.rim_mm else None,
+        "rim_mm": _round(lesion.rim_mm),
+        "seed": lesion.seed,
+    }
+
+
+def describe_signal(brightness: NDArray[np.float64]) -> dict[str, float]:
+    """The signal of each tissue by its name, as JSON can hold it."""
+    return {t.name.lower(): _round(brightness[t]) for t in Tissue}
 
 
 def _round(value: Any) -> Any:
@@ -197,7 +236,7 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
     index = patient.deformation.source_index(grid, anatomy.geometry)
     tissue = np.asarray(deform.gather(anatomy.tissue, index), np.uint8)
     if anatomy.image is not None:
-        image = _apply_curve(
+        image = curve.bend(
             patient.curve, np.asarray(deform.gather(anatomy.image, index), np.float32)
         )
     else:
@@ -206,7 +245,7 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
             texture = deform.gather(anatomy.texture, index).astype(np.float32)
             spread += texture * (patient.spread / 64).astype(np.float32)[tissue]
         rng = np.random.default_rng(patient.seed)
-        for distance_mm, gain in ((7.0, 0.05), (25.0, 0.06)):
+        for distance_mm, gain in zip(MOTTLE_MM, patient.mottle, strict=True):
             noise = smooth_noise(rng, grid, patient.scan, distance_mm)
             spread += np.float32(gain) * noise
         image = patient.brightness.astype(np.float32)[tissue]
@@ -291,7 +330,7 @@ def _draw_scan(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe) -> Ge
     return Geometry.from_spacing((int(shape[0]), int(shape[1]), int(shape[2])), spacing, centre)
 
 
-def _draw_brightness(
+def draw_brightness(
     rng: np.random.Generator, recipe: Recipe
 ) -> tuple[signal.Protocol | None, NDArray[np.float64], NDArray[np.float64]]:
     """Protocol (None for arbitrary contrast) and signal of each tissue relative to liver,
@@ -331,7 +370,7 @@ def _draw_protocol(rng: np.random.Generator, recipe: Recipe) -> signal.Protocol:
         repetition_ms=rng.uniform(3, 5)
         if phase != "pre" or rng.random() < 0.6
         else rng.uniform(100, 200),
-        echo_ms=rng.uniform(60, 110) if phase == "t2" else rng.uniform(1, 2.4),
+        echo_ms=rng.uniform(50, 100) if phase == "t2" else rng.uniform(1, 2.4),
         flip_deg=rng.uniform(*flip),
         field_t=float(rng.choice((1.5, 3.0))),
     )
@@ -349,23 +388,22 @@ def _random_contrast(rng: np.random.Generator) -> NDArray[np.float64]:
     return table
 
 
-def _draw_curve(rng: np.random.Generator) -> NDArray[np.float64]:
-    """New intensities for an MRI's own: random, through 0 at 0, half of them monotone."""
-    knots = np.sort(rng.uniform(0, 2, 8)) if rng.random() < 0.6 else rng.uniform(0, 2, 8)
-    return np.concatenate([[0.0], knots])
-
-
-def _apply_curve(curve: NDArray[np.float64], image: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.interp(image, np.linspace(0, 2.5, len(curve)), curve).astype(np.float32)
-
-
 def liver_points(
     rng: np.random.Generator, anatomy: Anatomy, deformation: deform.Deformation, scan: Geometry
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Up to 200 random points (n, 3) in the patient's liver, and as many at its surface, mm."""
     coarse = covering(scan, 5)
     index = deformation.source_index(coarse, anatomy.geometry)
-    liver = np.asarray(deform.gather(anatomy.liver, index), bool)
+    return points_of(rng, np.asarray(deform.gather(anatomy.liver, index), bool), coarse)
+
+
+def points_of(
+    rng: np.random.Generator, liver: NDArray[np.bool_], grid: Geometry
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """200 random points (n, 3) in a liver on `grid`, and as many at its surface, in mm.
+
+    None of either in an empty liver.
+    """
     inside = np.argwhere(liver)
     if not len(inside):
         return np.empty((0, 3)), np.empty((0, 3))
@@ -373,7 +411,7 @@ def liver_points(
     points = []
     for voxels in (inside, surface):
         picked = voxels[rng.integers(0, len(voxels), 200)]
-        points.append(coarse.to_patient(picked + rng.uniform(-0.5, 0.5, picked.shape)))
+        points.append(grid.to_patient(picked + rng.uniform(-0.5, 0.5, picked.shape)))
     return points[0], points[1]
 
 

@@ -3,77 +3,234 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import torch
+from safetensors.torch import load_file
 from threadpoolctl import threadpool_limits
-from torch import nn
+from torch import Tensor, nn
 
 from hepatica import io
+from hepatica.core.errors import ConfigError
 from hepatica.model.bundle import Bundle
-from hepatica.model.plan import named_plan
-from hepatica.synth.anatomy import Anatomy
+from hepatica.model.networks import build
+from hepatica.model.plan import Plan, named_plan
+from hepatica.train import checkpoint, validate
+from hepatica.train.cohort import Cohort
 from hepatica.train.config import Training
-from hepatica.train.data import Patients
 from hepatica.train.export import export
-from hepatica.train.fit import Report, fit
+from hepatica.train.fit import Job, Report, checkpoint_path, fit
+from hepatica.train.material import Material
+from hepatica.train.samples import Samples, Stream
+from hepatica.train.synthetic import Synthetic
+from hepatica.train.world import World, join
 
 #: Share of a time budget that stage 1 gets; it sees less and has less to learn.
 FIRST_SHARE = 0.3
 
 
-def train(
-    training: Training,
-    anatomies: Sequence[Anatomy],
-    run: Path,
-    *,
-    budget_s: float = math.inf,
-    resume: bool = False,
-    report: Report = print,
-) -> Bundle:
-    """Train and export to ``run/bundle``; everything else in `run` serves `resume`."""
-    plan = named_plan(training.plan)
-    io.make_folder(run)
-    io.write_bytes(run / "training.json", msgspec.json.format(msgspec.json.encode(training)))
+@dataclass(frozen=True)
+class Settings:
+    """How a run is run; none of it changes what sample n is.
+
+    Parameters
+    ----------
+    budget_s
+        Seconds for what is trained; stage 1 gets `FIRST_SHARE` of it if both are.
+    start
+        A bundle whose weights both stages start from, and whose plan is taken.
+    stage
+        0 or 1 to train that one alone; the other is the bundle's.
+    """
+
+    budget_s: float = math.inf
+    resume: bool = False
+    start: Bundle | None = None
+    stage: int | None = None
+    workers: int = 0
+    device: str = "auto"
+    stop: Callable[[], bool] = field(default=lambda: False)
+    report: Report = print
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A stage's network, the samples that it learned from, and the steps that it took."""
+
+    network: nn.Module
+    samples: Samples
+    steps: int
+
+
+def train(training: Training, material: Material, run: Path, settings: Settings) -> Bundle | None:
+    """Train and export to ``run/bundle``; everything else in `run` serves to resume.
+
+    Returns None in processes that do not lead.
+
+    Raises
+    ------
+    ConfigError
+        If one stage is to be trained and there is no bundle for the other.
+    """
+    world = join(settings.device)
+    start = settings.start
+    plan = start.plan if start else named_plan(training.plan)
+    if settings.stage is not None and start is None:
+        raise ConfigError(
+            "One stage alone needs a bundle for the other.", "Give --from BUNDLE as well."
+        )
     networks: list[nn.Module] = []
     scores: list[dict[str, float]] = []
     for stage in (0, 1):
-        patients = Patients(training, plan, stage, anatomies)
-        share = FIRST_SHARE if stage == 0 else 1 - FIRST_SHARE
-        # NumPy's threads that wait busily for work cost torch's a third of their speed.
-        with threadpool_limits(1, user_api="blas"):
-            fitted = fit(
-                training,
-                plan,
-                stage,
-                patients,
-                run,
-                resume=resume,
-                budget_s=budget_s * share,
-                report=report,
+        if settings.stage not in (None, stage):
+            assert start is not None
+            networks.append(_of_bundle(start, stage))
+            continue
+        begin = _start(training, start, networks, stage)
+        share = 1.0 if settings.stage is not None else (FIRST_SHARE, 1 - FIRST_SHARE)[stage]
+        learned = learn(
+            training, plan, stage, material, run, world, settings, settings.budget_s * share, begin
+        )
+        networks.append(learned.network)
+        if world.leads:
+            cases = (learned.samples.case(n) for n in range(training.native))
+            found = validate.in_native_space(networks, plan, cases, world)
+            scores.append(found)
+            settings.report(f"stage {stage + 1} done: {found}")
+    if not world.leads:
+        return None
+    card = _card(training, material, scores)
+    return export((networks[0].cpu(), networks[1].cpu()), plan, card, run / "bundle")
+
+
+def learn(
+    training: Training,
+    plan: Plan,
+    stage: int,
+    material: Material,
+    run: Path,
+    world: World,
+    settings: Settings,
+    budget_s: float,
+    start: dict[str, Tensor] | None,
+) -> Learned:
+    """Train one stage in the folder `run`, from the weights `start` or at random."""
+    if world.leads:
+        io.make_folder(run)
+        io.write_bytes(run / "training.json", msgspec.json.format(msgspec.json.encode(training)))
+    samples = streams(training, plan, stage, material)
+    steps = epoch_steps(training, material, world)
+    job = Job(training, plan, stage, samples, steps, material.names, start)
+    # NumPy's threads that wait busily for work cost torch's a third of their speed.
+    with threadpool_limits(1, user_api="blas"):
+        fitted = fit(
+            job,
+            run,
+            world,
+            resume=settings.resume,
+            budget_s=budget_s,
+            workers=settings.workers,
+            stop=settings.stop,
+            report=settings.report,
+        )
+    return Learned(fitted.network, samples, fitted.steps)
+
+
+def snapshot(training: Training, run: Path, folder: Path, start: Bundle | None) -> Bundle:
+    """A bundle of what a run has kept so far; a stage without a checkpoint is `start`'s.
+
+    Raises
+    ------
+    ConfigError
+        If a stage has neither.
+    """
+    plan = start.plan if start else named_plan(training.plan)
+    networks: list[nn.Module] = []
+    for stage in (0, 1):
+        path = checkpoint_path(run, stage)
+        if path.exists():
+            network = build(plan.stages[stage])
+            network.load_state_dict(checkpoint.kept_weights(path))
+            networks.append(network.eval())
+        elif start is not None:
+            networks.append(_of_bundle(start, stage))
+        else:
+            raise ConfigError(
+                f"{run} has no checkpoint of stage {stage + 1} yet.", "Give --from BUNDLE for it."
             )
-        networks.append(fitted.network)
-        scores.append(fitted.scores)
-        report(f"stage {stage + 1} done: {fitted.scores}")
-    card = _card(training, anatomies, scores)
-    return export((networks[0], networks[1]), plan, card, run / "bundle")
+    card = f"# Model card: {plan.name}\n\nA snapshot of a run that was not over.\n"
+    return export((networks[0], networks[1]), plan, card, folder)
 
 
-def _card(training: Training, anatomies: Sequence[Anatomy], scores: list[dict[str, float]]) -> str:
+def streams(training: Training, plan: Plan, stage: int, material: Material) -> Samples:
+    """The streams that a configuration asks for, of what there is."""
+    made: list[Stream] = []
+    shares: list[float] = []
+    share = training.cohort if material.cases else 0.0
+    if share < 1:
+        made.append(Synthetic(training, plan, stage, material.anatomies))
+        shares.append(1 - share)
+    if share > 0:
+        made.append(Cohort(training, plan, stage, material.cases, material.validation))
+        shares.append(share)
+    return Samples(training.seed, stage, tuple(made), tuple(shares))
+
+
+def epoch_steps(training: Training, material: Material, world: World) -> int:
+    """Optimiser steps of an epoch.
+
+    Raises
+    ------
+    ConfigError
+        If an epoch is meant to be the data set, and there is none.
+    """
+    if training.epoch_steps is not None:
+        return training.epoch_steps
+    if not material.cases:
+        raise ConfigError(
+            "This configuration counts epochs by the cases of a data set.",
+            "Give --data DATASET, or set epoch_steps in a configuration of your own.",
+        )
+    return math.ceil(len(material.cases) / (training.batch * world.size))
+
+
+def _start(
+    training: Training, bundle: Bundle | None, networks: list[nn.Module], stage: int
+) -> dict[str, Tensor] | None:
+    if bundle is not None:
+        return _weights(bundle, stage)
+    if stage == 1 and training.stage2_from == "stage1":
+        return networks[0].state_dict()
+    return None
+
+
+def _weights(bundle: Bundle, stage: int) -> dict[str, Tensor]:
+    return {k: v.float() for k, v in load_file(bundle.weights(stage)).items()}
+
+
+def _of_bundle(bundle: Bundle, stage: int) -> nn.Module:
+    network = build(bundle.plan.stages[stage])
+    network.load_state_dict(_weights(bundle, stage))
+    return network.eval()
+
+
+def _card(training: Training, material: Material, scores: list[dict[str, float]]) -> str:
     """The facts that the trainer knows; a shipped bundle's card says more."""
-    names = ", ".join(sorted(a.name for a in anatomies)) or "none"
+    anatomies = ", ".join(sorted(a.name for a in material.anatomies)) or "none"
     lines = [
         f"# Model card: {training.plan}",
         "",
         "Research use only. Not for diagnosis, treatment or surgical decisions.",
         "",
-        "Trained on synthetic patients. Real anatomies (and, where they are MRI, their",
-        f"images with random intensity curves): {names}.",
-        f"Share of procedural anatomies: {training.procedural}.",
+        f"Real volumes with labels: {len(material.cases)}.",
+        "Real anatomies of synthetic patients (and, where they are MRI, their images with",
+        f"random intensity curves): {anatomies}.",
+        f"Share of procedural anatomies among synthetic patients: {training.procedural}.",
         "",
-        "Dice on unseen synthetic patients, on the network's grid:",
+        "Mean Dice on the cases of the validation, on their own grids:",
         *(f"- stage {n}: {score}" for n, score in enumerate(scores, 1)),
         "",
         f"Training settings: `{msgspec.json.encode(training).decode()}`",

@@ -3,51 +3,99 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hepatica.core.errors import HepaticaError, OutputError
-from hepatica.evaluate.overlap import Overlap
-from hepatica.model.networks import build, channels_last
 from hepatica.model.plan import Plan
-from hepatica.train import checkpoint
+from hepatica.train import checkpoint, validate
 from hepatica.train.config import Training
-from hepatica.train.data import Patients
-from hepatica.train.losses import dice_and_cross_entropy
+from hepatica.train.feed import feed
+from hepatica.train.learner import Learner
+from hepatica.train.log import Log
+from hepatica.train.samples import Samples
+from hepatica.train.world import World
 
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+class Stopped(HepaticaError):
+    """A run was told to stop, and its checkpoint is written."""
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
-    """A trained network (the averaged weights, in evaluation mode) and its last scores."""
+    """The network to keep, in evaluation mode, and the steps that it took."""
 
     network: nn.Module
-    scores: dict[str, float]
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What one stage is to learn, and from what.
+
+    Parameters
+    ----------
+    stage
+        0 or 1.
+    epoch_steps
+        Optimiser steps of an epoch.
+    data
+        What the samples are made of, for the fingerprint: a checkpoint of other data is
+        another run's.
+    start
+        Weights to start from; None initialises at random.
+    """
+
+    training: Training
+    plan: Plan
+    stage: int
+    samples: Samples
+    epoch_steps: int
+    data: tuple[str, ...]
+    start: dict[str, Tensor] | None = None
+
+    @property
+    def name(self) -> str:
+        """``stage1`` or ``stage2``, as the run's files are called."""
+        return f"stage{self.stage + 1}"
+
+    @property
+    def steps(self) -> int:
+        """Most steps of the stage."""
+        return self.training.epochs[self.stage] * self.epoch_steps
+
+    def fingerprint(self) -> str:
+        """Hash of all that makes two runs the same run."""
+        parts = (self.training, self.plan, self.stage, self.epoch_steps, sorted(self.data))
+        return hashlib.sha256(b"".join(msgspec.json.encode(p) for p in parts)).hexdigest()
+
+
+def checkpoint_path(run: Path, stage: int) -> Path:
+    """Where the checkpoint of stage 0 or 1 lies in a run's folder."""
+    return run / f"stage{stage + 1}.checkpoint.safetensors"
 
 
 def fit(
-    training: Training,
-    plan: Plan,
-    stage: int,
-    patients: Patients,
+    job: Job,
     run: Path,
+    world: World,
     *,
     resume: bool = False,
     budget_s: float = math.inf,
+    workers: int = 0,
+    stop: Callable[[], bool] = lambda: False,
     report: Report = print,
 ) -> Fitted:
-    """Train stage `stage` (0 or 1), logging to ``run/stageN.jsonl``.
+    """Train one stage.
 
     Parameters
     ----------
@@ -56,23 +104,21 @@ def fit(
     budget_s
         Seconds that the stage may take, those before an interruption included; the rate
         then falls to 0 by the clock, or by the steps if these are over first.
+    stop
+        Asked before every step; once true, the run is saved and ends.
 
     Raises
     ------
     OutputError
         If there is a checkpoint and `resume` is not asked for.
+    Stopped
+        If `stop` said so.
     HepaticaError
         If the loss is no longer a number, or the budget is over before the first step.
     """
-    name = f"stage{stage + 1}"
-    torch.manual_seed(training.seed)
-    network = channels_last(build(plan.stages[stage]))
-    average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-    optimiser = torch.optim.AdamW(
-        network.parameters(), training.rate, weight_decay=training.weight_decay
-    )
-    fingerprint = _fingerprint(training, plan, stage, patients.names)
-    path = run / f"{name}.checkpoint.safetensors"
+    training = job.training
+    learner = Learner(training, job.plan.stages[job.stage], world, job.start)
+    path, fingerprint = checkpoint_path(run, job.stage), job.fingerprint()
     done = checkpoint.Progress()
     if path.exists():
         if not resume:
@@ -80,108 +126,102 @@ def fit(
                 f"{run} holds a training run already.",
                 "Use --resume to go on with it, or train into another folder.",
             )
-        done = checkpoint.restore(path, fingerprint, network, average, optimiser)
-        report(f"{name}: resumed at step {done.step}")
-    step, losses = done.step, []
+        done = checkpoint.restore(path, fingerprint, learner)
+        report(f"{job.name}: resumed at step {done.step}")
+    steps = done.step
+    if not done.finished:
+        steps = _learn(job, learner, done, run, budget_s, workers, stop, report)
+    extra = (job.samples.sample(n) for n in range(training.recalibrate))
+    return Fitted(learner.result(extra), steps)
+
+
+def _learn(
+    job: Job,
+    learner: Learner,
+    done: checkpoint.Progress,
+    run: Path,
+    budget_s: float,
+    workers: int,
+    stop: Callable[[], bool],
+    report: Report,
+) -> int:
+    """The loop; returns the steps done, those of earlier sittings included."""
+    training, world = job.training, learner.world
+    path, fingerprint = checkpoint_path(run, job.stage), job.fingerprint()
+    log = Log(run, job.name, done.step) if world.leads else None
     began = saved = time.monotonic()
-    scores: dict[str, float] = {}
+    step, losses, best, stale = done.step, list(done.losses), done.best_loss, done.stale
+
+    def elapsed() -> float:
+        return done.elapsed_s + time.monotonic() - began
 
     def keep(finished: bool) -> None:
-        elapsed = done.elapsed_s + time.monotonic() - began
-        now = checkpoint.Progress(step, elapsed, finished)
-        checkpoint.save(path, now, fingerprint, network, average, optimiser)
+        now = checkpoint.Progress(step, elapsed(), finished, best, stale, tuple(losses))
+        if world.leads:
+            checkpoint.save(path, now, fingerprint, learner)
 
-    for sample in [] if done.finished else patients.stream(step):
-        elapsed = done.elapsed_s + time.monotonic() - began
-        progress = max(step / training.steps[stage], elapsed / budget_s)
-        if progress >= 1:
-            break
-        rate = training.rate * min(1.0, (step + 1) / training.warm_up)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * (1 - progress) ** training.power
-        loss = _step(network, optimiser, sample.image, sample.target, training)
-        if not math.isfinite(loss):
-            raise HepaticaError(f"{name}: the loss at step {step} is {loss}.", "Lower the rate.")
-        losses.append(loss)
-        step += 1
-        _follow(average, network, min(training.ema, (1 + step) / (10 + step)))
-        if step % training.validate_every == 0:
-            scores = validate(_averaged(plan, stage, average), patients, training)
-            line = {
-                "step": step,
-                "loss": round(float(np.mean(losses)), 4),
-                "seconds": round(elapsed, 1),
-                **scores,
-            }
-            losses.clear()
-            with (run / f"{name}.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
-            report(f"{name}: {json.dumps(line)}")
-        if time.monotonic() - saved > training.checkpoint_every_s:
-            keep(finished=False)
-            saved = time.monotonic()
+    first = step * training.batch * world.size + world.rank
+    with feed(job.samples, first, world.size, workers) as stream:
+        while True:
+            progress = world.agree(max(step / job.steps, elapsed() / budget_s))
+            tired = training.patience is not None and stale >= training.patience
+            if progress >= 1 or tired:
+                break
+            if world.agree(float(stop())):
+                keep(finished=False)
+                raise Stopped(f"{job.name} was stopped at step {step}.", "--resume goes on.")
+            samples = [next(stream) for _ in range(training.batch)]
+            loss = learner.step(samples, step, _rate(job, step, progress))
+            if not math.isfinite(loss):
+                raise HepaticaError(
+                    f"{job.name}: the loss at step {step} is {loss}.",
+                    "Lower the rate; the last checkpoint is of before.",
+                )
+            losses.append(loss)
+            step += 1
+            if step % job.epoch_steps == 0:
+                scores = _validate(job, learner)
+                found = world.agree(scores.get("validation_loss", math.inf))
+                stale += 1
+                if best is None or found < best:
+                    best, stale = found, 0
+                    if training.patience is not None:
+                        learner.best = {k: v.clone() for k, v in learner.average.items()}
+                line = {
+                    "step": step,
+                    "epoch": step // job.epoch_steps,
+                    "seconds": round(elapsed(), 1),
+                    "rate": _rate(job, step - 1, progress),
+                    "loss": round(float(np.mean(losses)), 5),
+                    **scores,
+                }
+                losses.clear()
+                if log is not None:
+                    log.add(line)
+                    report(f"{job.name}: {msgspec.json.encode(line).decode()}")
+            if time.monotonic() - saved >= training.checkpoint_every_s:
+                keep(finished=False)
+                saved = time.monotonic()
+    if log is not None:
+        log.close()
     if step == 0:
-        raise HepaticaError(f"{name}: the budget was over before the first step.", "Give more.")
-    if not done.finished:
-        keep(finished=True)
-    final = _averaged(plan, stage, average)
-    return Fitted(final, validate(final, patients, training))
+        raise HepaticaError(f"{job.name}: the budget was over before the first step.", "Give more.")
+    keep(finished=True)
+    return step
 
 
-def validate(network: nn.Module, patients: Patients, training: Training) -> dict[str, float]:
-    """Mean Dice of whole liver and lesions on fixed unseen patients, on the network's grid."""
-    dice: dict[str, list[float]] = {"liver": [], "tumour": []}
-    for number in range(training.validation):
-        sample = patients.sample(number, purpose=1)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            found = network(_input(sample.image)).argmax(1)[0].numpy()
-        for region, classes in (("liver", (1, 2)), ("tumour", (2,))):
-            overlap = Overlap.of(np.isin(found, classes), np.isin(sample.target, classes))
-            if overlap.dice is not None:
-                dice[region].append(overlap.dice)
-    return {k: round(float(np.mean(v)), 4) for k, v in dice.items() if v}
+def _rate(job: Job, step: int, progress: float) -> float:
+    """The paper's equation 6, after the warm-up; by the step or by the epoch."""
+    training = job.training
+    if training.decay == "epoch":
+        progress = (step // job.epoch_steps) / training.epochs[job.stage]
+    rise = min(1.0, (step + 1) / training.warm_up) if training.warm_up else 1.0
+    return float(training.rate * rise * max(0.0, 1 - progress) ** training.power)
 
 
-def _step(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    image: NDArray[np.float32],
-    target: NDArray[np.uint8],
-    training: Training,
-) -> float:
-    network.train()
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = network(_input(image))
-    truth = torch.from_numpy(target.astype(np.int64))[None]
-    loss = dice_and_cross_entropy(logits.float(), truth, training.tumour_weight)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), training.clip)
-    optimiser.step()
-    return float(loss.detach())
-
-
-def _input(image: NDArray[np.float32]) -> Tensor:
-    tensor = torch.from_numpy(np.array(image))[None, None]
-    return tensor.to(memory_format=torch.channels_last_3d)
-
-
-def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    """Move the running mean of the weights towards the network's."""
-    for key, value in network.state_dict().items():
-        if value.is_floating_point():
-            average[key].lerp_(value.detach(), 1 - decay)
-        else:
-            average[key].copy_(value)
-
-
-def _averaged(plan: Plan, stage: int, average: dict[str, Tensor]) -> nn.Module:
-    network = build(plan.stages[stage])
-    network.load_state_dict(average)
-    return channels_last(network).eval()
-
-
-def _fingerprint(training: Training, plan: Plan, stage: int, anatomies: Sequence[str]) -> str:
-    """Hash of all that makes two runs the same run."""
-    parts = (training, plan, stage, sorted(anatomies))
-    return hashlib.sha256(b"".join(msgspec.json.encode(part) for part in parts)).hexdigest()
+def _validate(job: Job, learner: Learner) -> dict[str, float]:
+    """Scores of the weights that would be kept now; the leading process looks, alone."""
+    if not learner.world.leads or not job.training.validation:
+        return {}
+    network = learner.averaged()
+    return validate.on_grid(learner, network, job.samples, job.training.validation)

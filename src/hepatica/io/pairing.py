@@ -1,0 +1,46 @@
+"""Which label map belongs to which case, by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from hepatica.io.inputs import case_name, is_image
+
+#: How label maps are called, after the name of their case.
+ENDINGS = ("_seg", "_organs", "_labels", "_label")
+
+
+def named_as_labels(path: Path) -> bool:
+    """Whether a file is called like a label map."""
+    return case_name(path).endswith(ENDINGS)
+
+
+def case_of(path: Path) -> str:
+    """The case of a label map: that of ``p01_seg.nii.gz`` is ``p01``."""
+    name = case_name(path)
+    for ending in ENDINGS:
+        name = name.removesuffix(ending)
+    return name
+
+
+def label_files(path: Path) -> list[Path]:
+    """Label maps in a folder, or in the case folders that `hepatica segment` wrote there.
+
+    Where some file names end like those of label maps, the others are images. A file is
+    itself; the list may be empty.
+    """
+    if path.is_file():
+        return [path]
+    inside = sorted(path.glob("*/*_seg.nii.gz"))
+    inside = [p for p in inside if case_name(p) == f"{p.parent.name}_seg"]
+    direct = [p for p in sorted(path.iterdir()) if is_image(p)]
+    named = [p for p in direct if named_as_labels(p)]
+    return inside or named or direct
+
+
+def longest_beginning(case: str, names: Iterable[str]) -> str:
+    """The longest of `names` that `case` goes on from with ``_`` and a word; else ""."""
+    fits = [n for n in names if re.match(rf"{re.escape(n)}_[^\W\d_]", case)]
+    return max(fits, key=len, default="")

@@ -1,0 +1,78 @@
+"""Synthetic patients as a stream of samples, made on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hepatica.core.geometry import Geometry
+from hepatica.model.plan import Plan
+from hepatica.pipeline.preprocess import network_grid, preprocess
+from hepatica.synth import patient
+from hepatica.synth.anatomy import Anatomy
+from hepatica.synth.procedural import procedural_anatomy
+from hepatica.train.config import Training
+from hepatica.train.samples import NATIVE, Case, Sample, view
+
+
+class Synthetic:
+    """Patients of procedural and real anatomies, with lesions and exact labels.
+
+    Parameters
+    ----------
+    anatomies
+        Real ones, CT and MRI; may be empty.
+    """
+
+    def __init__(
+        self, training: Training, plan: Plan, stage: int, anatomies: Sequence[Anatomy]
+    ) -> None:
+        self._training, self._plan, self._stage = training, plan, stage
+        made = [
+            procedural_anatomy(np.random.default_rng([training.seed, n]), f"procedural_{n}")
+            for n in range(training.procedural_pool if training.procedural or not anatomies else 0)
+        ]
+        ct = [a for a in anatomies if a.image is None]
+        mri = [a for a in anatomies if a.image is not None]
+        shares = (training.procedural, 1 - training.procedural - training.mri, training.mri)
+        pools = [(p, s) for p, s in zip((made, ct, mri), shares, strict=True) if p and s > 0]
+        # What there is, however it was meant to be shared.
+        pools = pools or [(p, 1.0) for p in (made, ct, mri) if p]
+        total = sum(share for _, share in pools)
+        self._pools = [(pool, share / total) for pool, share in pools]
+
+    def sample(self, rng: np.random.Generator, number: int, purpose: int) -> Sample:
+        """One patient, drawn with `rng`, as the stage's network sees it."""
+        while True:
+            drawn = patient.draw(rng, self._anatomy(rng), patient.TRAINING, str(number))
+            scan = self._field_of_view(rng, drawn)
+            if scan is not None:
+                break
+        stage = self._plan.stages[self._stage]
+        grid = network_grid(scan, stage)
+        volume, target = patient.training_sample(drawn, scan, grid, stage.classes)
+        known = tuple(range(len(stage.classes)))
+        return Sample(preprocess(volume, stage).voxels, target, grid.voxel_ml, known)
+
+    def case(self, number: int) -> Case:
+        """A patient as a cohort has them: the paper's lesions, physics alone."""
+        rng = np.random.default_rng([self._training.seed, self._stage, NATIVE, number])
+        recipe = replace(patient.COHORT, slice_mm=(3.0, 5.0))
+        drawn = patient.draw(rng, self._anatomy(rng), recipe, f"validation_{number:02d}")
+        return Case(drawn.name, *patient.scan_patient(drawn, fine_mm=2.0))
+
+    def _anatomy(self, rng: np.random.Generator) -> Anatomy:
+        which = rng.choice(len(self._pools), p=[share for _, share in self._pools])
+        pool = self._pools[int(which)][0]
+        return pool[int(rng.integers(len(pool)))]
+
+    def _field_of_view(self, rng: np.random.Generator, drawn: patient.Patient) -> Geometry | None:
+        """Stage 1 sees all of the scan, stage 2 the liver's box; None without a liver."""
+        if self._stage == 0:
+            return patient.quick_scan(drawn, self._plan.stages[0].spacing_mm or 0.0)
+        box = patient.liver_box(drawn)
+        if box is None:
+            return None
+        return drawn.scan.crop(view(rng, box, drawn.scan, self._plan, self._training))

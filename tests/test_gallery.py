@@ -1,0 +1,86 @@
+"""The sheets that show what the generator makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hepatica import gallery
+from hepatica.io import patients
+from hepatica.results.sheet import CELL_PX, contact_sheet, corner_px, size_px
+from hepatica.synth import lesions, patient, signal
+from hepatica.synth.procedural import procedural_anatomy
+
+
+@pytest.fixture(scope="module")
+def anatomy():
+    return procedural_anatomy(np.random.default_rng(5))
+
+
+def opened(path):
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def close_up(tile):
+    left, top = corner_px(0, 1)
+    box = (left, top, left + CELL_PX[0], top + CELL_PX[1])
+    return np.asarray(contact_sheet([tile], 1).convert("L").crop(box)).astype(int)
+
+
+@pytest.mark.parametrize("kind", ["target", "bright", "cyst"])
+def test_a_lesion_tile_shows_its_lesion_in_the_middle(anatomy, kind):
+    drawn = gallery.with_one(kind, "portal_venous", 4, anatomy)
+    tile = gallery.lesion_tile(drawn)
+    volume, labels = patient.scan_patient(replace(drawn, lesions=()))
+    change = np.abs(close_up(tile) - close_up(replace(tile, volume=volume, labelmap=labels)))
+    assert change.max() > 25
+    rows, columns = np.nonzero(change > 0.5 * change.max())
+    assert abs(columns.mean() - CELL_PX[0] / 2) < 12
+    assert abs(rows.mean() - CELL_PX[1] / 2) < 12
+    assert tile.title.startswith("metastasis" if kind in lesions.METASTASES else "look-alike")
+
+
+def test_a_seed_is_one_body_in_every_phase(anatomy):
+    drawn = [gallery.with_one("rim", phase, 2, anatomy) for phase in signal.PHASES]
+    assert [d.protocol.phase for d in drawn] == list(signal.PHASES)
+    first = drawn[0]
+    for other in drawn[1:]:
+        assert other.scan.matches(first.scan)
+        np.testing.assert_array_equal(other.deformation.matrix, first.deformation.matrix)
+        (a,), (b,) = first.lesions, other.lesions
+        assert a.seed == b.seed
+        np.testing.assert_array_equal(a.lobes[0].radii_mm, b.lobes[0].radii_mm)
+    assert len({round(d.lesions[0].core, 6) for d in drawn}) == len(drawn)
+
+
+def test_sheets_of_a_cohort_have_a_tile_for_each(tmp_path, anatomy):
+    images = list(patients.write_cohort(tmp_path, 1, 6, [anatomy]))
+    found = list(gallery.write_sheets(tmp_path, 1, [anatomy], images))
+    assert [p.name for p in found] == ["sheet.png", "patients.png"]
+    sheet, cohort = (opened(p) for p in found)
+    tiles = 2 * len(signal.PHASES) + len(gallery.KINDS)
+    assert sheet.size == size_px(tiles, gallery.COLUMNS)
+    assert cohort.size == size_px(1, gallery.COLUMNS)
+    for number in range(tiles):
+        left, top = corner_px(number, gallery.COLUMNS)
+        box = (left, top, left + CELL_PX[0], top + CELL_PX[1])
+        assert np.asarray(sheet.crop(box).convert("L")).std() > 10, number
+
+
+def test_no_more_patients_than_can_be_looked_at(tmp_path, anatomy):
+    (image,) = patients.write_cohort(tmp_path, 1, 6, [anatomy])
+    found = gallery.cohort([image] * 30)
+    assert found.size == size_px(gallery.MOST_PATIENTS, gallery.COLUMNS)
+
+
+def test_a_saved_sheet_keeps_greys_and_contours(tmp_path):
+    ramp = np.repeat(np.linspace(0, 255, 256)[None, :, None], 3, axis=2).repeat(8, axis=0)
+    ramp[4:] = (230, 159, 0)
+    gallery.write(Image.fromarray(ramp.astype(np.uint8)), tmp_path / "a" / "x.png")
+    found = np.asarray(opened(tmp_path / "a" / "x.png")).astype(int)
+    assert np.abs(found - ramp).max() <= 6
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["x.png"]

@@ -1,0 +1,199 @@
+import json
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+import torch
+
+from hepatica.core.errors import ConfigError, HepaticaError, OutputError
+from hepatica.model.networks import build
+from hepatica.train import budget_s, checkpoint
+from hepatica.train.config import preset, presets
+from hepatica.train.fit import Job, Stopped, checkpoint_path, fit
+from hepatica.train.learner import Learner
+from tests.train.conftest import HERE, PLAN, TRAINING, silent, weights
+
+
+class Halt(Exception):
+    pass
+
+
+def halt_at_first_report(line):
+    raise Halt
+
+
+def test_resuming_gives_the_weights_of_an_uninterrupted_run(job, tmp_path):
+    through = fit(job, tmp_path, HERE, report=silent).network
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(Halt):
+        fit(job, other, HERE, report=halt_at_first_report)
+    lines = []
+    resumed = fit(job, other, HERE, resume=True, report=lines.append).network
+    assert "resumed at step 2" in lines[0]
+    with pytest.raises(OutputError, match="holds a training run"):
+        fit(job, other, HERE, report=silent)
+    assert torch.equal(weights(through), weights(resumed))
+    logs = [(f / "stage1.jsonl").read_text().splitlines() for f in (tmp_path, other)]
+    kept = [
+        [{k: v for k, v in json.loads(x).items() if k != "seconds"} for x in log] for log in logs
+    ]
+    assert kept[0] == kept[1]
+    assert [line["step"] for line in kept[0]] == [3, 6]
+    assert (tmp_path / "progress.png").read_bytes()[:4] == b"\x89PNG"
+    assert list((tmp_path / "tensorboard" / "stage1").iterdir())
+
+
+def test_a_run_that_is_told_to_stop_saves_itself(job, tmp_path):
+    asked = iter([False, False, True])
+    with pytest.raises(Stopped, match="stopped at step 2"):
+        fit(job, tmp_path, HERE, stop=lambda: next(asked), report=silent)
+    lines = []
+    fit(job, tmp_path, HERE, resume=True, report=lines.append)
+    assert "resumed at step 2" in lines[0]
+
+
+def test_a_checkpoint_of_other_settings_is_refused(job, tmp_path):
+    fit(job, tmp_path, HERE, report=silent)
+    for other in (
+        replace(job, training=msgspec.structs.replace(TRAINING, rate=5e-4)),
+        replace(job, data=("somebody",)),
+        replace(job, plan=msgspec.structs.replace(PLAN, name="another")),
+    ):
+        with pytest.raises(ConfigError, match="other training settings or other data"):
+            fit(other, tmp_path, HERE, resume=True, report=silent)
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match="not a readable checkpoint"):
+        checkpoint.restore(broken, "", Learner(TRAINING, PLAN.stages[0], HERE))
+
+
+def test_a_loss_that_is_no_number_stops_the_run(job, tmp_path):
+    wild = msgspec.structs.replace(TRAINING, rate=1e30, clip=None, warm_up=0, epochs=(20, 1))
+    with pytest.raises(HepaticaError, match="the loss at step"):
+        fit(replace(job, training=wild), tmp_path, HERE, report=silent)
+
+
+def test_a_stage_ends_when_validation_no_longer_improves(job, tmp_path):
+    # A rate of nearly nothing: the first epoch is the best, two more bring nothing.
+    tired = msgspec.structs.replace(
+        TRAINING, rate=1e-30, weight_decay=0.0, warm_up=0, ema=0.0, epochs=(50, 1), patience=2
+    )
+    network = fit(replace(job, training=tired), tmp_path, HERE, report=silent).network
+    steps = [json.loads(x)["step"] for x in (tmp_path / "stage1.jsonl").read_text().splitlines()]
+    assert steps == [3, 6, 9]
+    at_first = Learner(tired, PLAN.stages[0], HERE).network
+    torch.testing.assert_close(weights(network), weights(at_first), atol=1e-20, rtol=0)
+
+
+def test_the_best_epoch_is_kept_where_patience_is_asked_for(job, tmp_path, monkeypatch):
+    from hepatica.train import validate
+
+    losses = iter([1.0, 3.0, 2.0, 4.0])
+    monkeypatch.setattr(validate, "on_grid", lambda *a: {"validation_loss": next(losses)})
+    patient = msgspec.structs.replace(TRAINING, epochs=(4, 1), patience=9, ema=0.0)
+    best = fit(replace(job, training=patient), tmp_path, HERE, report=silent).network
+    one = replace(job, training=msgspec.structs.replace(patient, epochs=(1, 1)))
+    first = Learner(one.training, PLAN.stages[0], HERE)
+    from hepatica.train.fit import _rate
+
+    for step in range(3):
+        first.step(
+            [job.samples.sample(step)], step, _rate(replace(job, training=patient), step, step / 12)
+        )
+    assert torch.equal(weights(best), weights(first.network))
+
+
+def test_equation_6_by_hand():
+    from hepatica.train.fit import _rate
+
+    paper = preset("paper-unet")
+    job = Job(paper, PLAN, 0, None, 60, ())
+    assert _rate(job, 0, 0.0) == pytest.approx(1e-5)
+    assert _rate(job, 59, 0.5) == pytest.approx(1e-5)  # still epoch 0, whatever the clock says
+    assert _rate(job, 60 * 500, 0.5) == pytest.approx(1e-5 * 0.5**0.9)
+
+
+def test_a_budget_counts_the_time_before_an_interruption(job, tmp_path):
+    network = fit(job, tmp_path, HERE, budget_s=1e9, report=silent).network
+    lines = []
+    again = fit(job, tmp_path, HERE, resume=True, budget_s=1.0, report=lines.append).network
+    assert lines == ["stage1: resumed at step 6"]
+    assert torch.equal(weights(network), weights(again))
+
+
+def test_a_budget_too_small_for_a_step_is_refused(job, tmp_path):
+    with pytest.raises(HepaticaError, match="before the first step"):
+        fit(job, tmp_path, HERE, budget_s=1e-9, report=silent)
+    assert not checkpoint_path(tmp_path, 0).exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("", math.inf), ("90min", 5400), ("2h", 7200), ("30 s", 30)]
+)
+def test_budgets(text, seconds):
+    assert budget_s(text) == seconds
+
+
+def test_wrong_budgets_and_presets(tmp_path):
+    with pytest.raises(ConfigError, match="90min"):
+        budget_s("soon")
+    with pytest.raises(ConfigError, match="cpu"):
+        preset("abacus")
+    own = tmp_path / "own.json"
+    own.write_text('{"plan": "default", "epochs": [1, 2], "rate": 0.01}')
+    assert preset(str(own)).rate == 0.01
+    for text, why in (
+        ('{"plan": "default"}', "epochs"),
+        ('{"plan": "default", "epochs": [1, 2], "rte": 1}', "rte"),
+        ('{"plan": "default", "epochs": [1, 2], "mri": 1.0}', "more than 1"),
+        ('{"plan": "default", "epochs": [1, 2], "curve": 7}', "curve"),
+        ('{"plan": "default", "epochs": [0, 2]}', "at least 1"),
+        ('{"plan": "default", "epochs": [1, 2], "rate": 0}', "positive"),
+        ("\x00", "valid"),
+    ):
+        own.write_text(text)
+        with pytest.raises(ConfigError, match=why):
+            preset(str(own))
+
+
+def test_all_presets_are_there_and_the_papers_differ_in_the_plan_alone():
+    assert {"cpu", "gpu", "multi-gpu", "smoke", "fine-tune"} < set(presets())
+    papers = [preset(f"paper-{n}") for n in ("highresnet", "unet", "vnet", "segresnet")]
+    same = {msgspec.json.encode(msgspec.structs.replace(p, plan="")) for p in papers}
+    assert len(same) == 1
+    paper = papers[0]
+    assert (paper.rate, paper.power, paper.patience, paper.augment) == (1e-5, 0.9, 20, 0.2)
+    assert (paper.box_margin_voxels, paper.stage2_from) == (10, "stage1")
+
+
+def test_stage_2_starts_from_given_weights(job, tmp_path):
+    start = build(PLAN.stages[0])
+    still = msgspec.structs.replace(TRAINING, rate=1e-30, weight_decay=0.0, ema=0.0, epochs=(1, 1))
+    started = replace(job, training=still, start=start.state_dict())
+    kept = fit(started, tmp_path, HERE, report=silent).network
+    torch.testing.assert_close(weights(kept), weights(start), atol=1e-20, rtol=0)
+
+
+def test_batch_norm_takes_its_statistics_anew(samples):
+    network = msgspec.structs.replace(
+        PLAN.stages[0].network, options={"channels": [4, 8], "res_units": 1, "norm": "batch"}
+    )
+    stage = msgspec.structs.replace(PLAN.stages[0], network=network)
+    learner = Learner(TRAINING, stage, HERE)
+    sample = samples.sample(0)
+    stale = learner.result()
+    fresh = learner.result([sample])
+    name = next(k for k in fresh.state_dict() if k.endswith("running_mean"))
+    assert torch.count_nonzero(stale.state_dict()[name]) == 0
+    assert torch.count_nonzero(fresh.state_dict()[name]) > 0
+
+
+def test_a_batch_is_the_mean_of_its_samples(samples):
+    learner = Learner(TRAINING, PLAN.stages[0], HERE)
+    learner.network.eval()
+    first, second = samples.sample(0), samples.sample(1)
+    alone = [learner.loss(learner.network, [s]).item() for s in (first, second)]
+    both = learner.loss(learner.network, [first, second]).item()
+    assert both == pytest.approx(sum(alone) / 2, rel=1e-3)
