@@ -286,6 +286,11 @@ def test_images_find_their_label_maps_by_name(folder):
     # Two files belong together, whatever they are called.
     one = implants.pair(images / "p3.nii.gz", livers / "p1_organs.nii.gz")
     assert names(one) == ([("p3", "p3.nii.gz", "p1_organs.nii.gz")], [])
+    series = folder / "series"
+    series.mkdir()
+    (series / "1.dcm").write_bytes(bytes(128) + b"DICM")
+    one = implants.pair(series, livers / "p1_organs.nii.gz")
+    assert names(one) == ([("series", "series", "p1_organs.nii.gz")], [])
     for path in livers.iterdir():
         path.rename(images / path.name)
     assert names(implants.pair(images, images)) == (expected, ["p3"])
@@ -302,10 +307,14 @@ def test_pairs_that_cannot_be_are_refused(folder):
     with pytest.raises(InputError, match="No image in"):
         implants.pair(images, livers, ["*"])
     (images / "p2.nii").write_bytes(b"another")
-    with pytest.raises(InputError, match="both the case p2"):
+    with pytest.raises(InputError, match=r"p2.nii .* both the case p2"):
         implants.pair(images, livers)
+    (images / "p2.nii").unlink()
     with pytest.raises(InputError, match="No image in"):
         implants.pair(livers, livers)  # label maps are no images
+    (livers / "p2_organs.nii.gz").write_bytes(b"another")
+    with pytest.raises(InputError, match="both the case p2"):
+        implants.pair(images, livers)
 
 
 def test_label_maps_that_do_not_fit_are_refused(folder):

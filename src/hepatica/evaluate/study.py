@@ -16,7 +16,7 @@ from hepatica import io
 from hepatica.core.errors import InputError, OutputError
 from hepatica.core.volume import Label, LabelMap
 from hepatica.evaluate.overlap import Overlap
-from hepatica.io.pairing import case_of, label_files, longest_beginning
+from hepatica.io.pairing import by_case, case_of, label_files, longest_beginning
 from hepatica.results.notice import RESEARCH_ONLY
 
 REGIONS = ("liver", "parenchyma", "tumour")
@@ -68,7 +68,7 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
             raise InputError(f"{path} does not exist.", "Check the path.")
     if predictions.is_file() and references.is_file():
         return [Pair(case_of(references), predictions, references)], []
-    found, wanted = _by_case(predictions), _by_case(references)
+    found, wanted = by_case(label_files(predictions)), by_case(label_files(references))
     pairs = [Pair(c, found[c], wanted[c]) for c in sorted(found.keys() & wanted.keys())]
     left = sorted(found.keys() - wanted.keys())
     open_ = {c for c in wanted if c not in found}
@@ -82,16 +82,6 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
             left.remove(fits[0])
             open_.remove(case)
     return sorted(pairs, key=lambda p: p.case), sorted({*left, *open_})
-
-
-def _by_case(path: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for file in label_files(path):
-        case = case_of(file)
-        if case in found:
-            raise InputError(f"{found[case]} and {file} are both the case {case}.", "Remove one.")
-        found[case] = file
-    return found
 
 
 def score(pairs: Iterable[Pair], reference_labels: Mapping[str, int] | None = None) -> list[Score]:

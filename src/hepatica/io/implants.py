@@ -14,7 +14,7 @@ import numpy as np
 from hepatica.core.errors import InputError
 from hepatica.core.volume import Label, LabelMap, Volume
 from hepatica.io import case_name, find_inputs, read, read_labelmap
-from hepatica.io.pairing import case_of, label_files, longest_beginning, named_as_labels
+from hepatica.io.pairing import by_case, label_files, longest_beginning, named_as_labels
 from hepatica.io.patients import require_new, write_files
 from hepatica.io.workers import in_order
 from hepatica.synth import implant
@@ -59,28 +59,31 @@ def pair(images: Path, livers: Path, exclude: Sequence[str] = ()) -> tuple[list[
     """Images with their label maps, in order of name; also the images that have none.
 
     An image belongs to the label map of its case; else to that from which its name goes
-    on, as ``p01_t1ce`` does from ``p01_organs``. Two files always belong together. Label
-    maps whose file matches a pattern of `exclude` are left out.
+    on, as ``p01_t1ce`` does from ``p01_organs``. One image (a DICOM series, too) and one
+    file of labels always belong together. Label maps whose file matches a pattern of
+    `exclude` are left out.
 
     Raises
     ------
     InputError
-        If a path does not exist, two images are of one case, or no image has a label map.
+        If a path does not exist, two files are of one case, or no image has a label map.
     """
     if not livers.exists():
         raise InputError(f"{livers} does not exist.", "Check the path.")
     drawn = [p for p in label_files(livers) if not any(fnmatch(p.name, e) for e in exclude)]
-    found = [p for p in find_inputs(images) if images.is_file() or not named_as_labels(p)]
-    if images.is_file() and drawn == [livers]:
+    found = [p for p in find_inputs(images) if p == images or not named_as_labels(p)]
+    if found == [images] and drawn == [livers]:
         return [Host(case_name(images), images, livers)], []
-    by_case = {case_of(path): path for path in drawn}
+    labels_of = by_case(drawn)
     hosts: dict[str, Host] = {}
     alone: list[str] = []
     for path in found:
         case = case_name(path)
-        labels = by_case.get(case) or by_case.get(longest_beginning(case, by_case))
+        labels = labels_of.get(case) or labels_of.get(longest_beginning(case, labels_of))
         if case in hosts:
-            raise InputError(f"{hosts[case].image} and {path} are both the case {case}.")
+            raise InputError(
+                f"{hosts[case].image} and {path} are both the case {case}.", "Remove one."
+            )
         if labels is None:
             alone.append(case)
         elif labels != path:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from hepatica.core.errors import InputError
 from hepatica.io.inputs import case_name, is_image
 
 #: How label maps are called, after the name of their case.
@@ -38,6 +39,23 @@ def label_files(path: Path) -> list[Path]:
     direct = [p for p in sorted(path.iterdir()) if is_image(p)]
     named = [p for p in direct if named_as_labels(p)]
     return inside or named or direct
+
+
+def by_case(files: Iterable[Path]) -> dict[str, Path]:
+    """Label maps by their cases.
+
+    Raises
+    ------
+    InputError
+        If two are the same case.
+    """
+    found: dict[str, Path] = {}
+    for file in files:
+        case = case_of(file)
+        if case in found:
+            raise InputError(f"{found[case]} and {file} are both the case {case}.", "Remove one.")
+        found[case] = file
+    return found
 
 
 def longest_beginning(case: str, names: Iterable[str]) -> str:

@@ -79,7 +79,8 @@ def metastasis(
     """
     core = abs(signal[Tissue.LESION]) * np.exp(rng.normal(0, 0.2))
     if kind == "mixed":
-        core = rng.uniform(0.75, 1.1)
+        # Between lesion and liver, whatever the phase makes of the two.
+        core = np.sqrt(abs(signal[Tissue.LESION])) * np.exp(rng.normal(0, 0.12))
     if kind == "bright":
         core = rng.uniform(1.2, 1.9)
     if kind != "mixed" and abs(core - 1) < VISIBLE:
@@ -106,7 +107,8 @@ def metastasis(
         roughness=rng.uniform(0.1, 0.35) * (0.3 if shaped else 1),
         blur_mm=rng.uniform(0.5, 1.5),
         core=float(core),
-        rim=float(abs(signal[Tissue.LESION_RIM]) * np.exp(rng.normal(0, 0.15))),
+        # A rim that nobody sees is none.
+        rim=float(max(abs(signal[Tissue.LESION_RIM]) * np.exp(rng.normal(0, 0.15)), 1.2 * core)),
         rim_mm=min(rng.uniform(1, 4), 0.4 * radius) if with_rim else 0.0,
         necrosis=float(abs(signal[Tissue.NECROSIS]) * np.exp(rng.normal(0, 0.3))),
         necrotic_share=rng.uniform(0.3, 0.7) if kind == "target" else 0.0,
@@ -153,14 +155,14 @@ def look_alike(
     long, ratios = shape[kind]
     radii = np.maximum(long * np.array([1.0, *ratios]), 1.2)
     blur = {"focal_fat": 4.0, "wedge": 5.0}.get(kind, 0.6)
-    rim = kind == "haemangioma" and rng.random() < 0.5  # enhances from its border inwards
+    rim = kind == "haemangioma" and rng.random() < 0.25  # enhances from its border inwards
     core = abs(signal[_LOOK_ALIKE_TISSUE[kind]]) * np.exp(rng.normal(0, 0.12))
     return Lesion(
         kind=kind,
         lobes=(Lobe(centre, radii, _rotation(rng)),),
         roughness=0.02 if kind == "cyst" else 0.12,
         blur_mm=blur * rng.uniform(0.8, 1.4),
-        core=float(0.6 * core if rim else core),
+        core=float(0.8 * core if rim else core),
         rim=float(core),
         rim_mm=0.35 * float(radii.min()) if rim else 0.0,
         necrosis=1.0,

@@ -44,6 +44,9 @@ class _Painter:
         self.dome: Field = np.zeros(grid.shape, np.float32)
         self.inner: Field = np.zeros(grid.shape, np.float32)
         self.under_skin: Field = np.zeros(grid.shape, np.float32)
+        #: Inner face of the back's wall, of the sides', and where the liver gives way.
+        self.back = self.side = 0.0
+        self.taken = np.zeros(grid.shape, bool)
 
     def near(self, *centre: float, by: float = 6.0) -> Point:
         return np.asarray(centre) + self.rng.normal(0, by, 3)
@@ -218,7 +221,7 @@ def _vessels(p: _Painter) -> None:
     p.tube(np.array([-5, 5, -45.0]), hilum, 6, 6, Tissue.VEIN)
     _branch(p, hilum, np.array([0.75, 0.0, 0.35]), 5.5, 6)
     _branch(p, hilum, np.array([-0.5, 0.6, 0.5]), 4.5, 5)
-    root = np.array([24, back - 4, 52.0])
+    root = np.array([26, p.back + 60, 52.0])
     for aim in ((0.9, 0.2, -0.3), (0.35, 0.8, -0.35), (-0.5, 0.8, -0.3)):
         _branch(p, root, np.asarray(aim), 4.5, 5)
 

@@ -118,11 +118,11 @@ def learn(
     start: dict[str, Tensor] | None,
 ) -> Learned:
     """Train one stage in the folder `run`, from the weights `start` or at random."""
+    steps = epoch_steps(training, material, world)
     if world.leads:
         io.make_folder(run)
         io.write_bytes(run / "training.json", msgspec.json.format(msgspec.json.encode(training)))
     samples = streams(training, plan, stage, material)
-    steps = epoch_steps(training, material, world)
     job = Job(training, plan, stage, samples, steps, material.names, start)
     # NumPy's threads that wait busily for work cost torch's a third of their speed.
     with threadpool_limits(1, user_api="blas"):

@@ -30,18 +30,19 @@ class Synthetic:
         self, training: Training, plan: Plan, stage: int, anatomies: Sequence[Anatomy]
     ) -> None:
         self._training, self._plan, self._stage = training, plan, stage
-        made = [
-            procedural_anatomy(np.random.default_rng([training.seed, n]), f"procedural_{n}")
-            for n in range(training.procedural_pool if training.procedural or not anatomies else 0)
-        ]
         ct = [a for a in anatomies if a.image is None]
         mri = [a for a in anatomies if a.image is not None]
-        shares = (training.procedural, 1 - training.procedural - training.mri, training.mri)
-        pools = [(p, s) for p, s in zip((made, ct, mri), shares, strict=True) if p and s > 0]
-        # What there is, however it was meant to be shared.
-        pools = pools or [(p, 1.0) for p in (made, ct, mri) if p]
+        made = range(training.procedural_pool)
+        pools: list[tuple[Sequence[Anatomy] | range, float]] = [
+            (made, training.procedural),
+            (ct, 1 - training.procedural - training.mri),
+            (mri, training.mri),
+        ]
+        # What there is and is asked for; procedural ones where that is nothing.
+        pools = [(p, share) for p, share in pools if p and share > 0] or [(made, 1.0)]
         total = sum(share for _, share in pools)
         self._pools = [(pool, share / total) for pool, share in pools]
+        self._made: dict[int, Anatomy] = {}
 
     def sample(self, rng: np.random.Generator, number: int, purpose: int) -> Sample:
         """One patient, drawn with `rng`, as the stage's network sees it."""
@@ -66,7 +67,15 @@ class Synthetic:
     def _anatomy(self, rng: np.random.Generator) -> Anatomy:
         which = rng.choice(len(self._pools), p=[share for _, share in self._pools])
         pool = self._pools[int(which)][0]
-        return pool[int(rng.integers(len(pool)))]
+        drawn = pool[int(rng.integers(len(pool)))]
+        return self._procedural(drawn) if isinstance(drawn, int) else drawn
+
+    def _procedural(self, number: int) -> Anatomy:
+        """Made when it is first asked for: a few seconds each."""
+        if number not in self._made:
+            rng = np.random.default_rng([self._training.seed, number])
+            self._made[number] = procedural_anatomy(rng, f"procedural_{number}")
+        return self._made[number]
 
     def _field_of_view(self, rng: np.random.Generator, drawn: patient.Patient) -> Geometry | None:
         """Stage 1 sees all of the scan, stage 2 the liver's box; None without a liver."""
