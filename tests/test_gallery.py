@@ -54,7 +54,8 @@ def test_a_seed_is_one_body_in_every_phase(anatomy):
         (a,), (b,) = first.lesions, other.lesions
         assert a.seed == b.seed
         np.testing.assert_array_equal(a.lobes[0].radii_mm, b.lobes[0].radii_mm)
-    assert len({round(d.lesions[0].core, 6) for d in drawn}) == len(drawn)
+    # Two phases may both be at the least that can be seen.
+    assert len({round(d.lesions[0].core, 6) for d in drawn}) >= len(drawn) - 1
 
 
 def test_sheets_of_a_cohort_have_a_tile_for_each(tmp_path, anatomy):

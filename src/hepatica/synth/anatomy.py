@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepatica.core import resample
-from hepatica.core.components import largest
+from hepatica.core.components import bounding_box, components, largest
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
@@ -104,7 +104,7 @@ def from_labels(
         body = (tissue == Tissue.AIR) & (scaled > 0.15)
         tissue = np.where(body, np.uint8(Tissue.MUSCLE), tissue)
         return Anatomy(name, tissue, grid, image=np.asarray(scaled, np.float32))
-    tissue = _fill_body(tissue, voxels)
+    tissue = _with_vessels(_fill_body(tissue, voxels), voxels)
     # A tumour's grey values are compared with its own median, so that it does not show.
     texture = _texture(np.where(drawn == Tissue.LESION, drawn, tissue), voxels)
     return Anatomy(name, tissue, grid, texture, shapes=shapes)
@@ -112,6 +112,10 @@ def from_labels(
 
 #: What the unlabelled body's grey values mean, from dark to bright.
 _BODY_TISSUES = (Tissue.LUNG, Tissue.FAT, Tissue.MUSCLE, Tissue.BOWEL, Tissue.BONE)
+
+
+#: Smallest part of a lung.
+_LUNG_ML = 2.0
 
 
 def _fill_body(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -127,7 +131,52 @@ def _fill_body(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np
     clusters = np.asarray(_BODY_TISSUES, np.uint8)[np.digitize(ct[unlabelled], edges)]
     filled = tissue.copy()
     filled[unlabelled] = clusters
+    # As dark as lung and smaller than this, it is the edge of the skin or of a bowel's gas.
+    numbered, sizes = components(filled == Tissue.LUNG)
+    specks = np.flatnonzero(sizes * SPACING_MM**3 / 1000 < _LUNG_ML) + 1
+    filled[np.isin(numbered, specks)] = Tissue.FAT
     return filled
+
+
+#: A vessel of the liver is brighter than it by so many deviations of its own smoothed
+#: texture; specks below this volume are noise; more than this share of a liver is not vessels.
+_VESSEL_ABOVE, _VESSEL_ML, _VESSEL_SHARE = 1.9, 0.3, 0.12
+
+
+def _with_vessels(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The liver's vessels as a CT with contrast agent shows them: bright and connected.
+
+    Nothing changes where too much would be a vessel: such a CT shows something else.
+    """
+    liver = tissue == Tissue.LIVER
+    if (tissue == Tissue.LIVER_VESSEL).any() or not liver.any():
+        return tissue
+    box = bounding_box(liver)
+    assert box is not None  # there is a liver
+    inside, level = liver[box], float(np.median(ct[liver]))
+    # Smoothed within the liver alone: what is bright beside it is no vessel of it. And against
+    # what is about it: uneven contrast and beam hardening are wide, vessels are not.
+    fine, wide = (_smoothed(ct[box] - level, inside, sigma) for sigma in (0.8, 6.0))
+    smooth = fine - wide
+    deviation = 1.4826 * float(np.median(np.abs(smooth[inside])))
+    bright = ndimage.binary_erosion(inside) & (smooth > _VESSEL_ABOVE * max(deviation, 1e-3))
+    numbered, sizes = components(bright)
+    kept = np.flatnonzero(sizes * SPACING_MM**3 / 1000 >= _VESSEL_ML) + 1
+    vessels = np.isin(numbered, kept)
+    if vessels.sum() > _VESSEL_SHARE * inside.sum():
+        return tissue
+    result = tissue.copy()
+    result[box][vessels] = Tissue.LIVER_VESSEL
+    return result
+
+
+def _smoothed(
+    image: NDArray[np.float32], inside: NDArray[np.bool_], sigma: float
+) -> NDArray[np.float32]:
+    """`image` blurred by `sigma` voxels within a mask; what is outside does not count."""
+    weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(inside, image, np.float32(0)), sigma)
+    return np.asarray(total / np.maximum(weight, 1e-3))
 
 
 def _kmeans(values: NDArray[np.float32], n: int) -> NDArray[np.float64]:

@@ -110,11 +110,18 @@ def metastasis(
         # A rim that nobody sees is none.
         rim=float(max(abs(signal[Tissue.LESION_RIM]) * np.exp(rng.normal(0, 0.15)), 1.2 * core)),
         rim_mm=min(rng.uniform(1, 4), 0.4 * radius) if with_rim else 0.0,
-        necrosis=float(abs(signal[Tissue.NECROSIS]) * np.exp(rng.normal(0, 0.3))),
+        necrosis=_apart(abs(signal[Tissue.NECROSIS]) * np.exp(rng.normal(0, 0.3)), core),
         necrotic_share=rng.uniform(0.3, 0.7) if kind == "target" else 0.0,
         mottle=rng.uniform(0.1, 0.3) if kind == "mixed" else rng.uniform(0, 0.08),
         seed=int(rng.integers(2**31)),
     )
+
+
+def _apart(necrosis: float, core: float) -> float:
+    """`necrosis`, darker or brighter than `core` by a quarter at least."""
+    if necrosis <= core:
+        return float(min(necrosis, core / 1.25))
+    return float(max(necrosis, core * 1.25) if necrosis > 1 else core / 1.25)
 
 
 _LOOK_ALIKE_TISSUE = {

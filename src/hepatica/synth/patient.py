@@ -22,7 +22,10 @@ from hepatica.synth.shapes import Shape
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue, class_of_tissue
 
 #: Distances over which tissues vary.
-MOTTLE_MM = (7.0, 25.0)
+MOTTLE_MM = (30.0, 10.0, 4.0, 2.0)
+#: How much more than an organ these vary: layers, folds and strands that no anatomy has.
+_ROUGH = np.ones(len(Tissue), np.float32)
+_ROUGH[[Tissue.FAT, Tissue.MUSCLE, Tissue.BONE, Tissue.BOWEL, Tissue.STOMACH]] = 2.5
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class Patient:
 
     `brightness` and `spread` hold, per :class:`Tissue`, the signal (liver = 1; negative
     for fat in opposed phase) and how much of the anatomy's texture shows; `mottle` is how
-    much every tissue varies beside that, finely and coarsely. Where
+    much every tissue varies beside that, from coarsely to finely, and `softness_mm` how far
+    one goes over into the next. Where
     fat saturation `fails`, in patches, tissues have the signal `unsaturated`.
     `curve` replaces all of these where the anatomy is itself an MRI: new intensities at
     evenly spaced old ones from 0 to 2.5.
@@ -118,7 +122,8 @@ class Patient:
     unsaturated: NDArray[np.float64]
     fails: bool
     spread: NDArray[np.float64]
-    mottle: tuple[float, float]
+    mottle: tuple[float, ...]
+    softness_mm: float
     curve: NDArray[np.float64]
     lesions: tuple[lesions.Lesion, ...]
     artefacts: artefacts.Artefacts
@@ -140,7 +145,8 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
         unsaturated=unsaturated,
         fails=protocol is not None and protocol.fat == "saturated" and rng.random() < 0.12,
         spread=rng.uniform(-0.25, 0.25, len(Tissue)),
-        mottle=(rng.uniform(0.02, 0.12), rng.uniform(0.02, 0.1)),
+        mottle=tuple(rng.uniform(0.01, 0.1, len(MOTTLE_MM))),
+        softness_mm=rng.uniform(0.3, 1.6),
         curve=curve.draw(rng),
         lesions=draw_lesions(
             rng,
@@ -241,19 +247,23 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
         )
     else:
         spread = np.zeros(grid.shape, np.float32)
+        rng = np.random.default_rng(patient.seed)
+        for distance_mm, gain in zip(MOTTLE_MM, patient.mottle, strict=True):
+            if distance_mm < grid.spacing_mm.min():
+                break  # the grid does not show it
+            spread += np.float32(gain) * smooth_noise(rng, grid, patient.scan, distance_mm)
+        spread *= _ROUGH[tissue]
         if anatomy.texture is not None:
             texture = deform.gather(anatomy.texture, index).astype(np.float32)
             spread += texture * (patient.spread / 64).astype(np.float32)[tissue]
-        rng = np.random.default_rng(patient.seed)
-        for distance_mm, gain in zip(MOTTLE_MM, patient.mottle, strict=True):
-            noise = smooth_noise(rng, grid, patient.scan, distance_mm)
-            spread += np.float32(gain) * noise
         image = patient.brightness.astype(np.float32)[tissue]
         if patient.fails:
             # About a sixth of the field, in patches a hand wide.
-            patch = smooth_noise(rng, grid, patient.scan, 120.0)
+            where = np.random.default_rng([patient.seed, 1])
+            patch = smooth_noise(where, grid, patient.scan, 120.0)
             share = np.clip(2 * (patch - 0.6), 0, 1)
             image += share * (patient.unsaturated.astype(np.float32)[tissue] - image)
+        _soften(image, patient.softness_mm / grid.spacing_mm)
         image *= 1 + spread
     liver = np.isin(tissue, LIVER_TISSUES)
     level = float(np.median(image[liver])) if liver.any() else 1.0
@@ -261,6 +271,18 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
     labels = np.where(tumour, Label.TUMOUR, liver).astype(np.uint8)
     source = Source(patient.name, format="synthetic")
     return Volume(image, grid, source), tissue, LabelMap(labels, grid)
+
+
+def _soften(image: NDArray[np.float32], deviation: NDArray[np.float64]) -> None:
+    """Blur in place by about `deviation` voxels along each axis, 0.7 at most."""
+    for axis, sigma in enumerate(deviation):
+        # Three taps of this weight have this variance.
+        tap = np.float32(min(sigma**2 / 2, 0.25))
+        lines = np.moveaxis(image, axis, 0)
+        ahead = lines[1:] - lines[:-1]
+        ahead *= tap
+        lines[:-1] += ahead
+        lines[1:] -= ahead
 
 
 def scan_patient(patient: Patient, fine_mm: float = 1.5) -> tuple[Volume, LabelMap]:
@@ -342,19 +364,52 @@ def draw_brightness(
     protocol = _draw_protocol(rng, recipe)
     n = len(Tissue)
     fatty = rng.random() < 0.3
+    uptake = _together(np.exp(rng.normal(0, 0.35, n)))
+    if protocol.phase == "late_arterial":
+        # Contrast has come to the portal vein, and is on its way through the liver.
+        uptake[[Tissue.VEIN, Tissue.LIVER_VESSEL]] *= rng.uniform(0.2, 1)
     physiology = signal.Physiology(
-        t1=np.exp(rng.normal(0, 0.15, n)),
-        density=np.exp(rng.normal(0, 0.08, n)),
-        uptake=np.exp(rng.normal(0, 0.35, n)),
+        t1=_together(np.exp(rng.normal(0, 0.15, n))),
+        density=_together(np.exp(rng.normal(0, 0.08, n))),
+        uptake=uptake,
         liver_fat=rng.uniform(0.05, 0.25) if fatty else rng.uniform(0, 0.05),
     )
-    factor = np.exp(rng.normal(0, 0.2, n)) if rng.random() < recipe.perturbed else np.ones(n)
+    factor = np.ones(n)
+    if rng.random() < recipe.perturbed:
+        factor = _together(np.exp(rng.normal(0, 0.2, n)))
     if protocol.phase == "t2":
         # Blood that flows is dark in a spin echo.
         factor[[Tissue.ARTERY, Tissue.VEIN, Tissue.LIVER_VESSEL]] *= rng.uniform(0.1, 1)
     table = signal.tissue_signal(protocol, physiology) * factor
     plain = signal.tissue_signal(replace(protocol, fat="in_phase"), physiology) * factor
-    return protocol, table / table[Tissue.LIVER], plain / plain[Tissue.LIVER]
+    table, plain = table / table[Tissue.LIVER], plain / plain[Tissue.LIVER]
+    if protocol.phase not in ("pre", "t2"):
+        # With contrast agent, a liver metastasis of the colon is the darker of the two.
+        for drawn in (table, plain):
+            excess = max(1.0, drawn[Tissue.LESION] / BRIGHTEST)
+            drawn[Tissue.LESION] /= excess**2
+    return protocol, table, plain
+
+
+#: With contrast agent, a metastasis is at most so bright.
+BRIGHTEST = 0.9
+
+#: Tissues of one make, which differ from the table by the same factor.
+_KIN = (
+    (Tissue.VEIN, Tissue.LIVER_VESSEL, Tissue.ARTERY, Tissue.HEART),
+    (Tissue.KIDNEY, Tissue.RENAL_MEDULLA),
+    (Tissue.STOMACH, Tissue.BOWEL),
+    (Tissue.LIVER, Tissue.PERFUSION, Tissue.FOCAL_FAT),
+    (Tissue.GALLBLADDER, Tissue.DUCT),
+)
+
+
+def _together(factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Factors per :class:`Tissue`, the same ones for tissues of one make."""
+    result = factors.copy()
+    for kin in _KIN:
+        result[list(kin)] = factors[kin[0]]
+    return result
 
 
 def _draw_protocol(rng: np.random.Generator, recipe: Recipe) -> signal.Protocol:
@@ -366,14 +421,19 @@ def _draw_protocol(rng: np.random.Generator, recipe: Recipe) -> signal.Protocol:
     return signal.Protocol(
         phase=phase,
         fat=fat,
-        # Older dual-echo sequences before contrast are slow ones with a large angle.
-        repetition_ms=rng.uniform(3, 5)
-        if phase != "pre" or rng.random() < 0.6
-        else rng.uniform(100, 200),
-        echo_ms=rng.uniform(50, 100) if phase == "t2" else rng.uniform(1, 2.4),
+        repetition_ms=_draw_repetition(rng, phase),
+        echo_ms=rng.uniform(50, 95) if phase == "t2" else rng.uniform(1, 2.4),
         flip_deg=rng.uniform(*flip),
         field_t=float(rng.choice((1.5, 3.0))),
     )
+
+
+def _draw_repetition(rng: np.random.Generator, phase: signal.Phase) -> float:
+    if phase == "t2":
+        return rng.uniform(1500, 4000)
+    # Older dual-echo sequences before contrast are slow ones with a large angle.
+    slow = phase == "pre" and rng.random() >= 0.6
+    return rng.uniform(100, 200) if slow else rng.uniform(3, 5)
 
 
 def _random_contrast(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hepatica.core.components import largest
 from hepatica.core.geometry import Geometry
 from hepatica.synth.anatomy import SPACING_MM, Anatomy
 from hepatica.synth.fields import smooth_noise
@@ -45,7 +46,7 @@ class _Painter:
         self.inner: Field = np.zeros(grid.shape, np.float32)
         self.under_skin: Field = np.zeros(grid.shape, np.float32)
         #: Inner face of the back's wall, of the sides', and where the liver gives way.
-        self.back = self.side = 0.0
+        self.back, self.side = 0.0, 0.0
         self.taken = np.zeros(grid.shape, bool)
 
     def near(self, *centre: float, by: float = 6.0) -> Point:
@@ -117,6 +118,7 @@ def _body(p: _Painter) -> None:
     fat, wall = rng.uniform(6, 28), rng.uniform(8, 14)
     p.inner = skin + fat + wall
     p.under_skin = skin + fat
+    p.back, p.side = -p.depth + fat + wall, p.width - fat - wall
     p.paint(skin, Tissue.FAT)
     p.paint(skin + fat, Tissue.MUSCLE)
     slope = rng.uniform(0.2, 0.5)
@@ -137,7 +139,7 @@ def _body(p: _Painter) -> None:
     p.paint(
         np.maximum(p.inner + 3, p.ellipsoid(p.near(-20, 25, top + 35), (60, 48, 45))), Tissue.HEART
     )
-    back = -p.depth + fat + wall
+    back = p.back
     for side in (-1, 1):
         erector = p.ellipsoid(np.array([side * 32, back - 2, 0]), (28, 20, 900))
         p.paint(np.maximum(erector, p.under_skin + 1), Tissue.MUSCLE)
@@ -154,19 +156,20 @@ def _body(p: _Painter) -> None:
 def _organs(p: _Painter) -> None:
     """Everything about the liver but the liver."""
     below = np.maximum(p.inner + 3, p.dome + 4)
-    back = float(-p.depth + 60)
     bag = p.ellipsoid(p.near(-70, 25, 15), (40, 45, 55)) + p.bumps((35, 4))
     p.paint(np.maximum(below, bag), Tissue.STOMACH)
+    p.taken = bag < 0
     content = (Tissue.FLUID, Tissue.AIR, Tissue.BOWEL)[int(p.rng.integers(3))]
     p.paint(np.maximum(below + 4, bag + 5), content, only=Tissue.STOMACH)
-    spleen = p.ellipsoid(p.near(-112, back - 25, 22), (28, 42, 52)) + p.bumps((30, 3))
+    spleen = p.ellipsoid(p.near(-(p.side - 34), p.back + 55, 22), (28, 42, 52)) + p.bumps((30, 3))
     p.paint(np.maximum(below, spleen), Tissue.SPLEEN)
     path = [p.near(35, 15, -25), p.near(0, 25, -15), p.near(-45, 5, 0), p.near(-85, -25, 12)]
     for start, end in pairwise(path):
         p.tube(start, end, p.rng.uniform(8, 13), p.rng.uniform(7, 11), Tissue.PANCREAS)
     for side in (-1, 1):
-        centre = p.near(side * 62, back - 20, -40 if side > 0 else -28)
+        centre = p.near(side * 62, p.back + 34, -40 if side > 0 else -28)
         cortex = p.ellipsoid(centre, (28, 26, 54)) + p.bumps((20, 1.5))
+        p.taken |= cortex < 0
         p.paint(np.maximum(p.inner + 2, cortex), Tissue.KIDNEY)
         p.paint(cortex + 8 + p.bumps((10, 4)), Tissue.RENAL_MEDULLA, only=Tissue.KIDNEY)
         p.paint(cortex + 17, Tissue.FAT)
@@ -177,8 +180,7 @@ def _organs(p: _Painter) -> None:
 def _liver(p: _Painter) -> None:
     """Two lobes in one smooth shape, pressed against what is there already."""
     rng = p.rng
-    back = float(-p.depth + 60)
-    right = p.ellipsoid(p.near(80, 0, 8), (82, 85, 80))
+    right = p.ellipsoid(p.near(80, 0, 8), (86, 88, 84))
     left = p.ellipsoid(p.near(0, 45, 32), (rng.uniform(60, 95), 42, 36))
     blend = rng.uniform(10, 20)
     shape = -blend * np.logaddexp(-right / blend, -left / blend)
@@ -190,7 +192,7 @@ def _liver(p: _Painter) -> None:
     fissure = np.abs(cleft) - rng.uniform(1.0, 3.5)
     fissure = np.maximum(fissure, rng.uniform(20, 40) - p.y)
     shape = np.maximum(shape, -np.maximum(fissure, p.z - rng.uniform(0, 25)))
-    shape = np.maximum(shape, -p.ellipsoid(p.near(20, 10, -25), (28, 30, 25)))
+    shape = np.maximum(shape, -(p.ellipsoid(p.near(20, 10, -22), (16, 26, 18)) + p.bumps((18, 4))))
     keep = (
         Tissue.KIDNEY,
         Tissue.RENAL_MEDULLA,
@@ -200,15 +202,13 @@ def _liver(p: _Painter) -> None:
         Tissue.PANCREAS,
         Tissue.HEART,
         Tissue.MUSCLE,
-        Tissue.FLUID,
-        Tissue.AIR,
     )
-    inside = (shape < 0) & ~np.isin(p.tissue, keep)
+    inside = largest((shape < 0) & ~p.taken & ~np.isin(p.tissue, keep))
     p.tissue[inside] = Tissue.LIVER
     if rng.random() < 0.85:
         bladder = p.ellipsoid(p.near(42, 42, -42), (17, 19, 34))
         p.paint(np.maximum(bladder, p.inner + 4), Tissue.GALLBLADDER)
-    cava, aorta = np.array([24, back - 8, 0.0]), np.array([-12, back - 18, 0.0])
+    cava, aorta = np.array([26, p.back + 56, 0.0]), np.array([-10, p.back + 58, 0.0])
     up, down = np.array([0, 0, 200.0]), np.array([0, 0, -200.0])
     p.tube(cava + up, cava + down, rng.uniform(9, 13), rng.uniform(9, 13), Tissue.VEIN)
     p.tube(aorta + up, aorta + down, rng.uniform(9, 12), rng.uniform(8, 11), Tissue.ARTERY)
@@ -216,7 +216,6 @@ def _liver(p: _Painter) -> None:
 
 def _vessels(p: _Painter) -> None:
     """Portal tree from the hilum, hepatic veins from the cava; thin ends grow from thick."""
-    back = float(-p.depth + 60)
     hilum = p.near(22, 12, -8, by=3)
     p.tube(np.array([-5, 5, -45.0]), hilum, 6, 6, Tissue.VEIN)
     _branch(p, hilum, np.array([0.75, 0.0, 0.35]), 5.5, 6)
