@@ -169,7 +169,8 @@ def test_no_lung_in_the_clefts(found):
     closed = ndimage.distance_transform_edt(near) > 5
     cleft = closed & ~found.liver
     assert cleft.sum() > 200
-    assert (found.tissue[cleft] == Tissue.LUNG).mean() < 0.01
+    # Nearly half of them would be lung if nobody filled them.
+    assert (found.tissue[cleft] == Tissue.LUNG).mean() < 0.03
 
 
 def test_one_cava_is_enough(body):

@@ -197,3 +197,22 @@ def test_a_batch_is_the_mean_of_its_samples(samples):
     alone = [learner.loss(learner.network, [s]).item() for s in (first, second)]
     both = learner.loss(learner.network, [first, second]).item()
     assert both == pytest.approx(sum(alone) / 2, rel=1e-3)
+
+
+def test_a_gradient_that_is_no_number_is_computed_again_in_full_precision(samples, monkeypatch):
+    """And where that is none either, nothing is learned from it."""
+    learner = Learner(TRAINING, PLAN.stages[0], HERE)
+    honest, asked = learner.loss, []
+
+    def broken(network, batch, precision):
+        asked.append(precision)
+        return honest(network, batch, precision) * (math.nan if precision in bad else 1)
+
+    monkeypatch.setattr(learner, "loss", broken)
+    before, bad = weights(learner.network), {"bf16"}
+    assert math.isfinite(learner.step([samples.sample(0)], 0, 1e-3))
+    assert asked == ["bf16", "fp32"]
+    after, bad = weights(learner.network), {"bf16", "fp32"}
+    assert not torch.equal(before, after)
+    assert math.isnan(learner.step([samples.sample(0)], 1, 1e-3))
+    assert torch.equal(weights(learner.network), after)

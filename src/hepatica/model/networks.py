@@ -136,9 +136,20 @@ def parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def channels_last(network: nn.Module) -> nn.Module:
-    """The layout in which convolutions are fastest on a CPU; in place."""
-    return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+def layout(network: nn.Module) -> torch.memory_format:
+    """How a network and its input lie in memory to be fastest.
+
+    Channels last, but for SegResNet's variational branch, which takes nothing else than
+    contiguous tensors.
+    """
+    if any(isinstance(m, SegResNetVAE) for m in network.modules()):
+        return torch.contiguous_format
+    return torch.channels_last_3d
+
+
+def arranged(network: nn.Module) -> nn.Module:
+    """`network` in the layout in which it is fastest; in place."""
+    return network.to(memory_format=layout(network))  # type: ignore[call-overload]
 
 
 def contiguous(network: nn.Module) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from hepatica.model.networks import build, channels_last
+from hepatica.model.networks import arranged, build, layout
 from hepatica.model.plan import StagePlan
 from hepatica.train.config import Training
 from hepatica.train.losses import dice_entropy, dice_focal, merged, voxel_weights
@@ -43,7 +43,7 @@ class Learner:
         network = build(stage)
         if start is not None:
             _load(network, start)
-        self.network = channels_last(network).to(world.device)
+        self.network = arranged(network).to(world.device)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.best: dict[str, Tensor] = {}
         kind = torch.optim.Adam if training.optimiser == "adam" else torch.optim.AdamW
@@ -60,21 +60,35 @@ class Learner:
         chance = np.random.SeedSequence([self.training.seed, number, self.world.rank])
         torch.manual_seed(int(chance.generate_state(1)[0]))
         self._parallel.train()
-        loss = self.loss(self._parallel, samples)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.training.clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
-        self.optimiser.step()
-        self._follow(min(self.training.ema, (2 + number) / (11 + number)))
-        return self.world.mean(float(loss.detach()))
+        loss, norm = self._backward(samples, self.training.precision)
+        if not math.isfinite(norm) and self.training.precision != "fp32":
+            # Now and then a bfloat16 kernel gives a gradient that is no number, from an input
+            # for which it gave one before (seen at 2 x 2 x 2 voxels).
+            loss, norm = self._backward(samples, "fp32")
+        if math.isfinite(norm):
+            self.optimiser.step()
+            self._follow(min(self.training.ema, (2 + number) / (11 + number)))
+        else:
+            loss = math.nan
+        return self.world.mean(loss)
 
-    def loss(self, network: nn.Module, samples: Sequence[Sample]) -> Tensor:
+    def _backward(self, samples: Sequence[Sample], precision: str) -> tuple[float, float]:
+        """Gradients of a step; its loss, and the norm that they had before they were clipped."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self.loss(self._parallel, samples, precision)
+        loss.backward()  # type: ignore[no-untyped-call]
+        clip = math.inf if self.training.clip is None else self.training.clip
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), clip)
+        return float(loss.detach()), float(norm)
+
+    def loss(
+        self, network: nn.Module, samples: Sequence[Sample], precision: str | None = None
+    ) -> Tensor:
         """Mean loss of `samples`, with the side loss of a variational branch while training."""
         t = self.training
         images = torch.from_numpy(np.stack([s.image for s in samples]))[:, None]
         target = np.stack([s.target for s in samples])
-        with self.world.autocast(t.precision):
+        with self.world.autocast(precision or t.precision):
             logits = network(self._put(images))
         logits = merged(logits.float(), [s.counts_as for s in samples])
         truth = torch.from_numpy(target.astype(np.int64)).to(logits.device)
@@ -89,7 +103,7 @@ class Learner:
         return loss if side is None or not network.training else loss + 0.1 * side.float()
 
     def _put(self, images: Tensor) -> Tensor:
-        return images.to(self.world.device, memory_format=torch.channels_last_3d)
+        return images.to(self.world.device, memory_format=layout(self.network))
 
     def _follow(self, decay: float) -> None:
         """Move the running mean of the weights towards the network's."""
@@ -119,9 +133,9 @@ class Learner:
         return network.eval()
 
     def _with(self, weights: dict[str, Tensor]) -> nn.Module:
-        network = copy.deepcopy(self.network)
+        network = build(self.stage)
         network.load_state_dict(weights)
-        return network.eval()
+        return arranged(network).to(self.world.device).eval()
 
 
 def _load(network: nn.Module, weights: dict[str, Tensor]) -> None:
@@ -136,6 +150,6 @@ def _load(network: nn.Module, weights: dict[str, Tensor]) -> None:
 def predict(network: nn.Module, image: NDArray[np.float32], world: World, precision: str) -> Tensor:
     """Logits (1, C, i, j, k) of one image, in evaluation."""
     tensor = torch.from_numpy(np.array(image))[None, None]
-    tensor = tensor.to(world.device, memory_format=torch.channels_last_3d)
+    tensor = tensor.to(world.device, memory_format=layout(network))
     with torch.no_grad(), world.autocast(precision):
         return torch.as_tensor(network(tensor)).float()
