@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from hepatica import cli, io
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
+from hepatica.dataset import formats, splits
 from tests.phantom import GRID, phantom
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +27,19 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").r
 #: Not run here: they are what runs this, or change the machine.
 ELSEWHERE = ("make ", "pip ", ". ")
 #: Long work is shown in the documentation and made short here.
-SHORT = {"--preset cpu": "--preset smoke", "90min": "1min", "-n 20": "-n 1", "-n 4": "-n 1"}
+SHORT = {
+    "--preset cpu": "--preset smoke",
+    "--preset fine-tune": "--preset smoke",
+    "compare --budget 10min": "compare --preset quick.json --network unet",
+    "90min": "1min",
+    "-n 20": "-n 1",
+    "-n 4": "-n 1",
+}
+#: A comparison of one step a stage.
+QUICK = (
+    '{"plan": "small", "epochs": [1, 1], "epoch_steps": 1, "validation": 0, "native": 1,'
+    ' "procedural": 1.0, "mri": 0.0, "procedural_pool": 1}'
+)
 
 
 def commands() -> list[str]:
@@ -48,6 +61,7 @@ def folder(tmp_path_factory):
         (here / path).parent.mkdir(exist_ok=True)
         io.write_volume(here / path, volume)
     (here / "list.txt").write_text("patient.nii.gz\n")
+    (here / "quick.json").write_text(QUICK)
     for path in ("references/p1.nii.gz", "label_maps/p1.nii.gz"):
         (here / path).parent.mkdir(exist_ok=True)
         io.write_labelmap(here / path, truth)
@@ -122,6 +136,10 @@ def test_a_documented_command_runs(command, folder, monkeypatch):
     monkeypatch.chdir(folder)
     if "evaluate" in words and not (folder / "out").exists():
         shutil.copytree(folder / "label_maps", folder / "out")
+    if "--split" in words:
+        splits.write(Path("split.json"), splits.draw(formats.find(Path("cohort_with_labels"))))
+    if {"dataset", "split"} <= set(words):
+        Path("split.json").unlink(missing_ok=True)
     if "train" in words:
         shutil.rmtree(folder / "run", ignore_errors=True)
     if "synth" in words:
