@@ -19,7 +19,7 @@ from hepatica.core.components import bounding_box
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Box
 from hepatica.core.volume import Label, LabelMap, Volume
-from hepatica.synth import lesions, noise, patient, signal
+from hepatica.synth import contrast, lesions, noise, patient, signal
 from hepatica.synth.fields import covering
 from hepatica.synth.shapes import Shape
 
@@ -77,7 +77,7 @@ def draw(
     part = upright.crop(box)
     coarse = covering(part, COARSE_MM)
     inside, surface = patient.points_of(rng, resample.onto(mask, coarse).liver, coarse)
-    protocol, brightness, _ = patient.draw_brightness(rng, recipe)
+    protocol, brightness, _ = contrast.draw(rng, recipe)
     return Implant(
         protocol=protocol,
         brightness=brightness,

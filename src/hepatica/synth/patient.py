@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,14 @@ from scipy import ndimage
 
 from hepatica.core import resample
 from hepatica.core.components import bounding_box
-from hepatica.core.errors import ConfigError
 from hepatica.core.geometry import Box, Geometry, project
 from hepatica.core.volume import Label, LabelMap, Source, Volume
-from hepatica.synth import artefacts, curve, deform, lesion_kinds, lesions, signal
+from hepatica.synth import artefacts, contrast, curve, deform, lesion_kinds, lesions, signal
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.fields import covering, smooth_noise
+from hepatica.synth.recipe import COHORT as COHORT
+from hepatica.synth.recipe import TRAINING as TRAINING
+from hepatica.synth.recipe import Recipe as Recipe
 from hepatica.synth.shapes import Shape
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue, class_of_tissue
 
@@ -26,78 +28,6 @@ MOTTLE_MM = (30.0, 10.0, 4.0, 2.0)
 #: How much more than an organ these vary: layers, folds and strands that no anatomy has.
 _ROUGH = np.ones(len(Tissue), np.float32)
 _ROUGH[[Tissue.FAT, Tissue.MUSCLE, Tissue.BONE, Tissue.BOWEL, Tissue.STOMACH]] = 2.5
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How patients are drawn; shares are probabilities.
-
-    Parameters
-    ----------
-    slice_mm, pixel_mm
-        Range of the scanner's slice distance and of its pixels.
-    field_mm, height_mm
-        Range of the field of view in plane and along the body.
-    phases
-        Share of each of `signal.PHASES`; they add up to 1.
-    random_contrast
-        Share of patients whose tissues have arbitrary brightness instead of physics.
-    perturbed
-        Share of the others whose tissues are off the equation by a factor exp(N(0, 0.2)).
-    cut
-        Share of scans that miss a part of the liver.
-    lesion_free
-        Share of livers without metastases.
-    even_sizes
-        Share of patients whose lesion diameters are drawn log-uniform from 5 to 60 mm
-        instead of from the paper's volumes.
-    subcapsular
-        Share of lesions at the liver's surface.
-    look_alikes
-        Share of livers with up to four things that are not metastases.
-    """
-
-    slice_mm: tuple[float, float] = (2.0, 6.0)
-    pixel_mm: tuple[float, float] = (1.1, 1.9)
-    field_mm: tuple[float, float] = (320.0, 460.0)
-    height_mm: tuple[float, float] = (180.0, 290.0)
-    phases: tuple[float, ...] = (0.05, 0.15, 0.50, 0.10, 0.20, 0.0)
-    random_contrast: float = 0.0
-    perturbed: float = 0.0
-    cut: float = 0.0
-    lesion_free: float = 0.0
-    even_sizes: float = 0.0
-    subcapsular: float = 0.3
-    look_alikes: float = 0.5
-
-    def in_phase(self, phase: str) -> Recipe:
-        """The same recipe for one phase alone.
-
-        Raises
-        ------
-        ConfigError
-            If it is not one of `signal.PHASES`.
-        """
-        if phase not in signal.PHASES:
-            raise ConfigError(
-                f"{phase!r} is not a phase.", f"There are {', '.join(signal.PHASES)}."
-            )
-        return replace(self, phases=tuple(float(p == phase) for p in signal.PHASES))
-
-
-#: As a cohort would be: the paper's lesions, T1CE, physics alone.
-COHORT = Recipe()
-#: As a network learns best: beyond what it will meet.
-TRAINING = Recipe(
-    slice_mm=(2.0, 9.0),
-    phases=(0.18, 0.10, 0.37, 0.08, 0.15, 0.12),
-    random_contrast=0.15,
-    perturbed=0.5,
-    cut=0.1,
-    lesion_free=0.15,
-    even_sizes=0.5,
-    look_alikes=0.65,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +64,7 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
     """Draw one patient of `anatomy`."""
     scan = _draw_scan(rng, anatomy, recipe)
     deformation = deform.draw(rng, scan, anatomy.liver_centre_mm)
-    protocol, brightness, unsaturated = draw_brightness(rng, recipe)
+    protocol, brightness, unsaturated = contrast.draw(rng, recipe)
     return Patient(
         name=name,
         anatomy=anatomy,
@@ -350,102 +280,6 @@ def _draw_scan(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe) -> Ge
     spacing = np.array([pixel, pixel, slice_mm])
     shape = np.maximum(np.rint(np.array([wide, deep, high]) / spacing), 16).astype(int)
     return Geometry.from_spacing((int(shape[0]), int(shape[1]), int(shape[2])), spacing, centre)
-
-
-def draw_brightness(
-    rng: np.random.Generator, recipe: Recipe
-) -> tuple[signal.Protocol | None, NDArray[np.float64], NDArray[np.float64]]:
-    """Protocol (None for arbitrary contrast) and signal of each tissue relative to liver,
-    with fat as the protocol has it and without saturation.
-    """
-    if rng.random() < recipe.random_contrast:
-        table = _random_contrast(rng)
-        return None, table, table
-    protocol = _draw_protocol(rng, recipe)
-    n = len(Tissue)
-    fatty = rng.random() < 0.3
-    uptake = _together(np.exp(rng.normal(0, 0.35, n)))
-    if protocol.phase == "late_arterial":
-        # Contrast has come to the portal vein, and is on its way through the liver.
-        uptake[[Tissue.VEIN, Tissue.LIVER_VESSEL]] *= rng.uniform(0.2, 1)
-    physiology = signal.Physiology(
-        t1=_together(np.exp(rng.normal(0, 0.15, n))),
-        density=_together(np.exp(rng.normal(0, 0.08, n))),
-        uptake=uptake,
-        liver_fat=rng.uniform(0.05, 0.25) if fatty else rng.uniform(0, 0.05),
-    )
-    factor = np.ones(n)
-    if rng.random() < recipe.perturbed:
-        factor = _together(np.exp(rng.normal(0, 0.2, n)))
-    if protocol.phase == "t2":
-        # Blood that flows is dark in a spin echo.
-        factor[[Tissue.ARTERY, Tissue.VEIN, Tissue.LIVER_VESSEL]] *= rng.uniform(0.1, 1)
-    table = signal.tissue_signal(protocol, physiology) * factor
-    plain = signal.tissue_signal(replace(protocol, fat="in_phase"), physiology) * factor
-    table, plain = table / table[Tissue.LIVER], plain / plain[Tissue.LIVER]
-    if protocol.phase not in ("pre", "t2"):
-        # With contrast agent, a liver metastasis of the colon is the darker of the two.
-        for drawn in (table, plain):
-            excess = max(1.0, drawn[Tissue.LESION] / BRIGHTEST)
-            drawn[Tissue.LESION] /= excess**2
-    return protocol, table, plain
-
-
-#: With contrast agent, a metastasis is at most so bright.
-BRIGHTEST = 0.9
-
-#: Tissues of one make, which differ from the table by the same factor.
-_KIN = (
-    (Tissue.VEIN, Tissue.LIVER_VESSEL, Tissue.ARTERY, Tissue.HEART),
-    (Tissue.KIDNEY, Tissue.RENAL_MEDULLA),
-    (Tissue.STOMACH, Tissue.BOWEL),
-    (Tissue.LIVER, Tissue.PERFUSION, Tissue.FOCAL_FAT),
-    (Tissue.GALLBLADDER, Tissue.DUCT),
-)
-
-
-def _together(factors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Factors per :class:`Tissue`, the same ones for tissues of one make."""
-    result = factors.copy()
-    for kin in _KIN:
-        result[list(kin)] = factors[kin[0]]
-    return result
-
-
-def _draw_protocol(rng: np.random.Generator, recipe: Recipe) -> signal.Protocol:
-    phase = signal.PHASES[int(rng.choice(len(signal.PHASES), p=recipe.phases))]
-    fat: signal.Fat = "saturated"
-    if rng.random() < (0.6 if phase == "pre" else 0.2):
-        fat = "opposed" if phase == "pre" and rng.random() < 0.5 else "in_phase"
-    flip = {"hepatobiliary": (10, 30), "pre": (9, 70)}.get(phase, (9, 15))
-    return signal.Protocol(
-        phase=phase,
-        fat=fat,
-        repetition_ms=_draw_repetition(rng, phase),
-        echo_ms=rng.uniform(50, 95) if phase == "t2" else rng.uniform(1, 2.4),
-        flip_deg=rng.uniform(*flip),
-        field_t=float(rng.choice((1.5, 3.0))),
-    )
-
-
-def _draw_repetition(rng: np.random.Generator, phase: signal.Phase) -> float:
-    if phase == "t2":
-        return rng.uniform(1500, 4000)
-    # Older dual-echo sequences before contrast are slow ones with a large angle.
-    slow = phase == "pre" and rng.random() >= 0.6
-    return rng.uniform(100, 200) if slow else rng.uniform(3, 5)
-
-
-def _random_contrast(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Arbitrary brightness of every tissue, as SynthSeg draws it; liver = 1, lesions visible."""
-    table = rng.uniform(0.1, 2.2, len(Tissue))
-    table[Tissue.AIR] = 0
-    table[Tissue.LUNG] = rng.uniform(0, 0.3)
-    dark = rng.random() < 0.8
-    table[Tissue.LESION] = rng.uniform(0.25, 0.85) if dark else rng.uniform(1.15, 1.9)
-    table[Tissue.LESION_RIM] = rng.uniform(0.8, 1.5)
-    table[Tissue.LIVER] = 1
-    return table
 
 
 def liver_points(
