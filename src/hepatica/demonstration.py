@@ -40,8 +40,9 @@ def verdict(truth: Path, folder: Path) -> list[str]:
     liver_ml, tumour_ml = (float(m.sum()) * voxel_ml for m in (wanted.liver, wanted.tumour))
     liver = Overlap.of(found.liver, wanted.liver).dice
     lesions = Overlap.of(found.tumour, wanted.tumour).dice
+    count = "1 lesion" if sizes.size == 1 else f"{sizes.size} lesions"
     return [
-        f"Truth: liver {liver_ml:.0f} ml, {sizes.size} lesions ({tumour_ml:.2g} ml);"
+        f"Truth: liver {liver_ml:.0f} ml, {count} ({tumour_ml:.2g} ml);"
         f" {int(np.sum(2 * hit >= sizes))} of them found.",
         f"Dice: liver {_number(liver)}, lesions {_number(lesions)}."
         " The model that ships is weak on lesions; its card says how weak.",
