@@ -23,7 +23,7 @@ Split = Annotated[Path | None, typer.Option(help="Split of the data set; else on
 Fold = Annotated[int, typer.Option(min=0, help="Which fold of the split, from 1.")]
 Budget = Annotated[str, typer.Option(help="Such as 90min or 2h; else by steps.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
-Workers = Annotated[int, typer.Option(min=0, help="Processes that make samples ahead.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that make samples; 1: this one.")]
 
 
 @app.command()
@@ -44,7 +44,7 @@ def train(
     stage: Annotated[
         int, typer.Option(min=0, max=2, help="1 or 2: only that one, the other is --from's.")
     ] = 0,
-    workers: Workers = 0,
+    workers: Workers = 1,
     device: DeviceOption = "auto",
     dry_run: Annotated[bool, typer.Option(help="Say what it would cost, and stop.")] = False,
     snapshot: Annotated[
@@ -106,7 +106,7 @@ def compare(
     exclude: Exclude = None,
     budget: Budget = "",
     resume: Annotated[bool, typer.Option(help="Go on; what is finished is kept.")] = False,
-    workers: Workers = 0,
+    workers: Workers = 1,
     device: DeviceOption = "auto",
 ) -> None:
     """Train the paper's four networks alike and print its Table 1.

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hepatica.core.errors import ResourceError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+#: Tasks that are under way or waiting for each worker, so that none stands idle.
+AHEAD = 2
 
 #: Where libraries look for their number of threads.
 _THREADS = (
@@ -29,13 +33,16 @@ _THREADS = (
 
 def in_order(
     work: Callable[[Task], Result], tasks: Iterable[Task], workers: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """What `work` makes of each task, in the tasks' order; nothing for no tasks.
 
     Parameters
     ----------
     work
-        A function of a module, so that another process finds it.
+        A function of a module, or a method of what can be sent to a process; it is sent
+        once to each.
+    tasks
+        May be without end: results are made a few ahead of those that are asked for.
     workers
         1 works here. More are processes of their own, each of which computes on one
         thread; they are spawned and not forked, for a fork of a process that has threads
@@ -68,11 +75,16 @@ def apart(work: Callable[[Task], Result], task: Task) -> Result:
 def _spawned(
     work: Callable[[Task], Result], tasks: Iterable[Task], workers: int
 ) -> Iterator[Result]:
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (work,))
+    ahead: deque[Future[Any]] = deque()
     try:
-        with _one_thread():
-            results = pool.map(work, tasks)  # starts the processes
-        yield from results
+        for task in tasks:
+            with _one_thread():  # it may start a process
+                ahead.append(pool.submit(_do, task))
+            if len(ahead) >= AHEAD * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
     except BrokenProcessPool as error:
         raise ResourceError(
             "A worker process was ended from outside.",
@@ -100,10 +112,19 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _begin() -> None:
-    """Leave Ctrl-C to the parent, and end when it does."""
+_work: Callable[[Any], Any]
+
+
+def _begin(work: Callable[[Any], Any]) -> None:
+    """Leave Ctrl-C to the parent, end when it does, and keep what every task needs."""
+    global _work
+    _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _do(task: Any) -> Any:
+    return _work(task)
 
 
 def _end_with_parent() -> None:

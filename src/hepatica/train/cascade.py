@@ -50,7 +50,7 @@ class Settings:
     resume: bool = False
     start: Bundle | None = None
     stage: int | None = None
-    workers: int = 0
+    workers: int = 1
     device: str = "auto"
     stop: Callable[[], bool] = field(default=lambda: False)
     report: Report = print

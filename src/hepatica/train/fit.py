@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from hepatica.core.errors import HepaticaError, OutputError
 from hepatica.model.plan import Plan
 from hepatica.train import checkpoint, validate
 from hepatica.train.config import Training
-from hepatica.train.feed import feed
 from hepatica.train.learner import Learner
 from hepatica.train.log import Log
 from hepatica.train.samples import Samples
@@ -91,7 +91,7 @@ def fit(
     *,
     resume: bool = False,
     budget_s: float = math.inf,
-    workers: int = 0,
+    workers: int = 1,
     stop: Callable[[], bool] = lambda: False,
     report: Report = print,
 ) -> Fitted:
@@ -161,7 +161,7 @@ def _learn(
             checkpoint.save(path, now, fingerprint, learner)
 
     first = step * training.batch * world.size + world.rank
-    with feed(job.samples, first, world.size, workers) as stream:
+    with closing(job.samples.stream(first, world.size, workers)) as stream:
         while True:
             progress = world.agree(max(step / job.steps, elapsed() / budget_s))
             tired = training.patience is not None and stale >= training.patience
