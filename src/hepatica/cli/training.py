@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hepatica.cli.console import Anatomies, Exclude, app, console, meaning, plain
+from hepatica.cli.console import Anatomies, Device, Exclude, app, console, meaning, plain
 from hepatica.core.errors import ResourceError
 
 Preset = Annotated[str, typer.Option(help="A preset that ships, or a JSON file of one's own.")]
@@ -22,7 +22,6 @@ Labels = Annotated[
 Split = Annotated[Path | None, typer.Option(help="Split of the data set; else one is drawn.")]
 Fold = Annotated[int, typer.Option(min=0, help="Which fold of the split, from 1.")]
 Budget = Annotated[str, typer.Option(help="Such as 90min or 2h; else by steps.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that make samples; 1: this one.")]
 
 
@@ -45,7 +44,7 @@ def train(
         int, typer.Option(min=0, max=2, help="1 or 2: only that one, the other is --from's.")
     ] = 0,
     workers: Workers = 1,
-    device: DeviceOption = "auto",
+    device: Device = "auto",
     dry_run: Annotated[bool, typer.Option(help="Say what it would cost, and stop.")] = False,
     snapshot: Annotated[
         bool, typer.Option(help="Export what the run has kept so far, without training.")
@@ -107,7 +106,7 @@ def compare(
     budget: Budget = "",
     resume: Annotated[bool, typer.Option(help="Go on; what is finished is kept.")] = False,
     workers: Workers = 1,
-    device: DeviceOption = "auto",
+    device: Device = "auto",
 ) -> None:
     """Train the paper's four networks alike and print its Table 1.
 

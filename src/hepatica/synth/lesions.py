@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,32 +15,12 @@ from hepatica.core.geometry import Box, Geometry
 from hepatica.core.volume import Volume
 from hepatica.synth.shapes import Shape
 
-Kind = Literal[
-    # metastases, labelled
-    "rim",
-    "homogeneous",
-    "target",
-    "mixed",
-    "bright",
-    # look-alikes, not labelled
-    "cyst",
-    "haemangioma",
-    "focal_fat",
-    "wedge",
-    "duct",
-    "ablation",
-    "vessel",
-]
-METASTASES: tuple[Kind, ...] = ("rim", "homogeneous", "target", "mixed", "bright")
-LOOK_ALIKES: tuple[Kind, ...] = (
-    "cyst",
-    "haemangioma",
-    "focal_fat",
-    "wedge",
-    "duct",
-    "ablation",
-    "vessel",
-)
+Metastasis = Literal["rim", "homogeneous", "target", "mixed", "bright"]
+LookAlike = Literal["cyst", "haemangioma", "focal_fat", "wedge", "duct", "ablation", "vessel"]
+Kind = Metastasis | LookAlike
+#: What is labelled, and what is not.
+METASTASES: tuple[Metastasis, ...] = get_args(Metastasis)
+LOOK_ALIKES: tuple[LookAlike, ...] = get_args(LookAlike)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,6 @@ And the ablation that the paper argues for: stage 2 from stage 1's weights, or f
 
 from __future__ import annotations
 
-import csv
-import io as text
 import time
 from collections.abc import Sequence
 from io import BytesIO
@@ -21,6 +19,7 @@ from hepatica.evaluate.overlap import Overlap
 from hepatica.model.networks import parameters
 from hepatica.model.plan import NetworkName, Plan, named_plan
 from hepatica.pipeline.cascade import Segmenter
+from hepatica.results import tables
 from hepatica.results.notice import RESEARCH_ONLY
 from hepatica.train.cascade import Learned, Settings, learn
 from hepatica.train.config import Training
@@ -149,16 +148,22 @@ def _mean(values: Sequence[float | None]) -> tuple[float, float] | None:
 def write(run: Path, rows: Sequence[Row]) -> None:
     """Write ``comparison.md``, ``comparison.csv`` and ``comparison.png`` to `run`."""
     io.write_text(run / "comparison.md", table(rows))
-    out = text.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     head = ("network", "weights", "method", "region", "steps", "cases")
-    writer.writerow([*head, *(f"{s}{end}" for s in (*SCORES, "seconds") for end in ("", "_sd"))])
-    for row in rows:
-        known = [getattr(row, name) for name in head]
-        known[4] = "+".join(map(str, row.steps))
-        pairs = [getattr(row, s) or ("", "") for s in (*SCORES, "seconds")]
-        writer.writerow([*known, *(value for pair in pairs for value in pair)])
-    io.write_text(run / "comparison.csv", out.getvalue())
+    scores = (*SCORES, "seconds")
+    lines = [
+        (
+            row.network,
+            row.weights,
+            row.method,
+            row.region,
+            " + ".join(map(str, row.steps)),
+            row.cases,
+            *(value for name in scores for value in getattr(row, name) or (None, None)),
+        )
+        for row in rows
+    ]
+    columns = (*head, *(f"{name}{end}" for name in scores for end in ("", "_sd")))
+    io.write_text(run / "comparison.csv", tables.table(columns, lines))
     io.write_bytes(run / "comparison.png", figure(rows))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 
-from hepatica.core.errors import ResourceError
+from hepatica.model.engines.torch_engine import available
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,9 @@ def join(device: str = "auto") -> World:
     """
     rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     local = int(os.environ.get("LOCAL_RANK", 0))
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and size > 1:
-        device = f"cuda:{local}"
-    try:
-        where = torch.device(device)
-        torch.zeros(1, device=where)
-    except (RuntimeError, AssertionError) as error:
-        raise ResourceError(
-            f"The device {device!r} is not available to PyTorch.", "Use --device cpu."
-        ) from error
+    where = available(device)
+    if where == torch.device("cuda") and size > 1:
+        where = available(f"cuda:{local}")
     if size > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if where.type == "cuda" else "gloo")
     return World(rank, size, where)

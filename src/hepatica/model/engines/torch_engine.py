@@ -16,10 +16,23 @@ from hepatica.model.networks import Probabilities, build
 
 def load(bundle: Bundle, device: str = "auto", threads: int = 0) -> Engine:
     """Load both stages in fp32 on `device` (``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``)."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     if threads:
         torch.set_num_threads(threads)
+    where = available(device)
+    first, second = (_network(bundle, stage, where) for stage in (0, 1))
+    return Engine("torch", "fp32", str(where), torch.get_num_threads(), (first, second))
+
+
+def available(device: str) -> torch.device:
+    """The device of that name; ``auto`` is a GPU if there is one.
+
+    Raises
+    ------
+    ResourceError
+        If it is not there.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         where = torch.device(device)
         torch.zeros(1, device=where)
@@ -27,8 +40,7 @@ def load(bundle: Bundle, device: str = "auto", threads: int = 0) -> Engine:
         raise ResourceError(
             f"The device {device!r} is not available to PyTorch.", "Use --device cpu."
         ) from error
-    first, second = (_network(bundle, stage, where) for stage in (0, 1))
-    return Engine("torch", "fp32", str(where), torch.get_num_threads(), (first, second))
+    return where
 
 
 def _network(bundle: Bundle, stage: int, device: torch.device) -> Network:
