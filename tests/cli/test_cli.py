@@ -290,3 +290,11 @@ def test_version_and_help(run):
         code, text, _ = run(verb, "--help")
         assert code == 0
         assert "Example:" in text
+
+
+@pytest.mark.parametrize("command", [("synth",), ("demo",), ("realism", "nowhere")])
+def test_a_seed_is_not_negative(run, tmp_path, command):
+    code, _, err = run(*command, "-o", tmp_path / "out", "--seed", -1)
+    assert code == 2
+    assert "--seed" in err
+    assert not (tmp_path / "out").exists()

@@ -151,7 +151,9 @@ def test_real_label_maps_come_in_through_a_mapping_file(tmp_path):
     assert (found.tissue == Tissue.FAT).sum() > 1000
     assert (found.tissue[0] == Tissue.AIR).all()
     assert found.texture is not None
-    assert list(anatomies.anatomies(tmp_path, ("p1_*",))) == []
+    # Nobody who names a folder wants procedural patients instead.
+    with pytest.raises(InputError, match="not excluded"):
+        list(anatomies.anatomies(tmp_path, ("p1_*",)))
 
 
 def test_mappings_that_are_wrong_are_refused(tmp_path):
@@ -161,8 +163,15 @@ def test_mappings_that_are_wrong_are_refused(tmp_path):
     own.write_text(
         '{"labels": "*", "label_suffix": "", "image_suffix": "", "tissues": {"1": "gold"}}'
     )
-    with pytest.raises(ConfigError, match="gold"):
+    with pytest.raises(ConfigError, match="gold") as refused:
         anatomies.find(tmp_path).table()
+    assert "liver_vessel" in str(refused.value)
+    for wrong in ('"-1": "liver"', '"256": "liver"', '"1": "lesion_rim"', '"1": "cyst"'):
+        own.write_text(
+            '{"labels": "*", "label_suffix": "", "image_suffix": "", "tissues": {' + wrong + "}}"
+        )
+        with pytest.raises(ConfigError, match="label"):
+            anatomies.find(tmp_path).table()
     own.write_text("[]")
     with pytest.raises(ConfigError, match="not a valid mapping"):
         anatomies.find(tmp_path)

@@ -101,7 +101,7 @@ def segment(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder.")] = Path("out/demo"),
-    seed: Annotated[int, typer.Option(help="Another seed is another patient.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another patient.")] = 42,
     bundle: Bundle = "default",
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier demo.")] = False,
 ) -> None:

@@ -88,12 +88,7 @@ def real(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Sample]:
         If no mapping fits it, or it has no images, or none is left.
     """
     collection = collections.find(folder)
-    found = list(collection.cases(folder, exclude))
-    if not found:
-        raise InputError(
-            f"{folder} has no label map that is not excluded.", "Check the path and --exclude."
-        )
-    for case in found:
+    for case in collection.cases(folder, exclude):
         if case.image is None:
             raise InputError(
                 f"{folder} has label maps without images.", "Give image_suffix in its mapping."

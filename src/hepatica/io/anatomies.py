@@ -73,8 +73,15 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Label number to :class:`Tissue`; what is not listed stays AIR."""
         return _table(self.tissues)
 
-    def cases(self, folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Case]:
-        """The files in `folder` in order of name, but for label maps that match `exclude`."""
+    def cases(self, folder: Path, exclude: tuple[str, ...] = ()) -> list[Case]:
+        """The files in `folder` in order of name, but for label maps that match `exclude`.
+
+        Raises
+        ------
+        InputError
+            If none is left: who names a folder wants what is in it.
+        """
+        found = []
         for labels in sorted(folder.glob(self.labels)):
             if any(fnmatch(labels.name, pattern) for pattern in exclude):
                 continue
@@ -83,7 +90,13 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 labels.with_name(name + suffix) if suffix else None
                 for suffix in (self.image_suffix, self.overlay_suffix)
             )
-            yield Case(name, labels, image, overlay)
+            found.append(Case(name, labels, image, overlay))
+        if not found:
+            raise InputError(
+                f"{folder} has no label map like {self.labels} that is not excluded.",
+                "Check the path and --exclude.",
+            )
+        return found
 
     def tissues_of(self, case: Case) -> LabelMap:
         """A patient's label maps as one, of :class:`Tissue` values.
@@ -135,6 +148,11 @@ def anatomies(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Anatomy]:
     """The anatomies of a folder in order of name, but for those whose file matches `exclude`.
 
     A liver of which nothing else is known comes in a procedural body.
+
+    Raises
+    ------
+    InputError
+        If none is left, or a file cannot be read.
     """
     collection = find(folder)
     itself = np.arange(256, dtype=np.uint8)
@@ -144,13 +162,21 @@ def anatomies(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Anatomy]:
         yield with_body(from_labels(case.name, tissues, image, itself, collection.modality))
 
 
+#: What a label may mean; the other tissues are drawn for a patient.
+_NAMES = tuple(t.name for t in Tissue if t <= Tissue.LESION)
+
+
 def _table(tissues: dict[int, str]) -> NDArray[np.uint8]:
     table = np.zeros(256, np.uint8)
     for label, name in tissues.items():
-        try:
-            table[label] = Tissue[name.upper()]
-        except (KeyError, IndexError) as error:
-            raise ConfigError(f"{label}: {name!r} is not a label and a tissue.") from error
+        if not 0 <= label <= 255:
+            raise ConfigError(f"{label} is not a label.", "Labels are from 0 to 255.")
+        if name.upper() not in _NAMES:
+            raise ConfigError(
+                f"{name!r}, the meaning of label {label}, is not a tissue.",
+                f"There are {', '.join(_NAMES).lower()}.",
+            )
+        table[label] = Tissue[name.upper()]
     return table
 
 

@@ -33,13 +33,15 @@ class Artefacts:
         Share of k-space that was measured in plane (left to right, front to back); the
         rest is zero, as in an interpolated matrix: edges ring.
     ghosts, ghost_strength
-        How many copies breathing makes along the phase direction, and how bright.
+        Breathing makes two copies along the phase direction, shifted by one part in
+        `ghosts` of the field; together they are as bright as `ghost_strength`.
     motion_mm
         How far the patient moved for a part of the k-space lines.
     wrap
         Share of the field of view that folds over at the front and back.
     noise, noise_spread
-        Deviation of each Rician channel in units of liver signal, and the logarithm of
+        Deviation of each Rician channel in units of liver signal, before k-space is cut
+        and filtered (which leaves about two thirds of it), and the logarithm of
         how much it varies over the field of view (parallel imaging).
     gamma
         Bend of the intensities.
@@ -177,7 +179,7 @@ def _lines(scan: Geometry, a: Artefacts) -> NDArray[np.complex128] | None:
     factor = _kept(scan, a, PHASE).astype(complex)
     order = np.argsort(np.argsort(frequency))  # lines are measured from one edge to the other
     if a.ghosts:
-        # Breathing changes every n-th line a little: n copies, evenly shifted.
+        # Breathing makes lines brighter and darker in turn: a copy on either side.
         phase = rng.uniform(0, 2 * np.pi)
         factor *= 1 + a.ghost_strength * np.cos(2 * np.pi * order / a.ghosts + phase)
     if a.motion_mm:
