@@ -55,7 +55,7 @@ def test_look_alikes_are_painted_and_not_labelled():
     rng = np.random.default_rng(2)
     signal = SIGNAL.copy()
     signal[signal == 1] = 3
-    drawn = lesion_kinds.draw_look_alikes(rng, np.zeros((4, 3)), signal)
+    drawn = lesion_kinds.draw_look_alikes(rng, np.zeros((4, 3)), np.zeros((4, 3)), signal)
     image = np.ones(GRID.shape, np.float32)
     tumour = lesions.paint(drawn, GRID, np.ones(GRID.shape, bool), image)
     assert not tumour.any()
@@ -237,3 +237,42 @@ def test_without_shapes_nothing_is_drawn_for_them(monkeypatch):
 def test_what_was_drawn_names_the_shape(pool):
     (lesion,) = shaped(pool, 1.0, 1)
     assert patient.describe_lesion(lesion)["lobes"][0]["shape"] == "p1_1"
+
+
+def test_a_rim_is_brighter_than_its_core_and_shows():
+    signal = SIGNAL.copy()
+    signal[Tissue.LESION_RIM] = 0.2  # as in no phase
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        made = lesion_kinds.metastasis(rng, "rim", np.zeros(3), 12.0, signal)
+        assert made.rim >= 1.2 * made.core - 1e-9
+        assert 1 <= made.rim_mm <= 4
+
+
+def test_small_ones_have_neither_rim_nor_necrosis():
+    rng = np.random.default_rng(3)
+    for diameter_mm, missing in ((5.9, {"rim", "target"}), (19.9, {"target"}), (20.1, set())):
+        volume_ml = np.pi / 6 * diameter_mm**3 / 1000
+        drawn = lesion_kinds.draw(rng, np.zeros((300, 3)), [volume_ml] * 300, SIGNAL)
+        assert {x.kind for x in drawn} == set(lesions.METASTASES) - missing
+
+
+def test_a_bright_liver_metastasis_is_on_its_tissues_side():
+    """Where the tissue is the brighter one (T2), so is every metastasis but a mixed one."""
+    signal = SIGNAL.copy()
+    signal[Tissue.LESION] = 1.05
+    rng = np.random.default_rng(4)
+    cores = [
+        lesion_kinds.metastasis(rng, "homogeneous", np.zeros(3), 9.0, signal).core
+        for _ in range(100)
+    ]
+    assert min(cores) == pytest.approx(1 + lesion_kinds.VISIBLE)
+
+
+def test_rotations_are_uniform():
+    """Every entry of a uniform rotation has mean 0 and mean square 1 / 3."""
+    rng = np.random.default_rng(5)
+    turned = np.array([lesion_kinds._rotation(rng) for _ in range(4000)])
+    np.testing.assert_allclose(turned.mean(axis=0), 0, atol=0.05)
+    np.testing.assert_allclose((turned**2).mean(axis=0), 1 / 3, atol=0.03)
+    np.testing.assert_allclose(turned @ np.swapaxes(turned, 1, 2), [np.eye(3)] * 4000, atol=1e-9)

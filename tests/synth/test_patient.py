@@ -1,4 +1,3 @@
-import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,30 @@ from hepatica.io import anatomies, patients, read, read_labelmap, write_labelmap
 from hepatica.synth import artefacts, deform, patient
 from hepatica.synth.anatomy import from_labels
 from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.recipe import COHORT, TRAINING
 from hepatica.synth.tissues import Tissue
+
+
+def still(anatomy, **change):
+    """A patient of `anatomy` as it is: not deformed, healthy, even in every tissue."""
+    drawn = patient.draw(np.random.default_rng(0), anatomy, COHORT, "still")
+    unmoved = deform.Deformation(
+        np.eye(3),
+        np.zeros(3),
+        np.zeros((3, 3, 3, 3), np.float32),
+        anatomy.geometry.regrid((3, 3, 3), 400),
+    )
+    plain = replace(
+        drawn,
+        deformation=unmoved,
+        fails=False,
+        spread=np.zeros(len(Tissue)),
+        mottle=(0.0,) * len(patient.MOTTLE_MM),
+        softness_mm=0.0,
+        lesions=(),
+        artefacts=artefacts.NONE,
+    )
+    return replace(plain, **change)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +90,7 @@ def test_image_and_labels_share_a_grid_and_lesions_lie_in_the_liver(tmp_path):
 
 def test_a_training_sample_is_exact_on_its_grid(anatomy):
     rng = np.random.default_rng(8)
-    drawn = patient.draw(rng, anatomy, patient.TRAINING, "x")
+    drawn = patient.draw(rng, anatomy, TRAINING, "x")
     grid = drawn.scan.canonical().regrid((48, 48, 32), 8)
     classes = ("background", "liver", "tumour", "spleen", "kidney")
     image, target = patient.training_sample(drawn, drawn.scan, grid, classes)
@@ -183,15 +205,16 @@ def test_no_liver_no_anatomy():
         from_labels("p1", labels, ct, np.zeros(256, np.uint8))
 
 
-def test_an_mri_keeps_its_own_image():
+def test_an_mri_keeps_its_own_image_and_a_curve_bends_it():
     ct, labels = made_up_ct()
     table = np.zeros(256, np.uint8)
     table[7] = Tissue.LIVER
     found = from_labels("p1", labels, ct, table, "mr")
     assert np.median(found.image[found.liver]) == pytest.approx(1, abs=0.02)
-    rng = np.random.default_rng(0)
-    drawn = patient.draw(rng, found, patient.TRAINING, "x")
-    image, _, truth = patient.render(drawn, drawn.scan.canonical().regrid((40, 40, 30), 8))
-    assert truth.liver.any()
-    assert np.isfinite(image.voxels).all()
-    assert dataclasses.is_dataclass(drawn)
+    drawn = still(found, curve=np.array([0.0, 0.5, 1.0, 1.5, 2.0, 2.5]) * 2)
+    image, _, truth = patient.render(drawn, found.geometry)
+    np.testing.assert_array_equal(truth.liver, found.liver)
+    np.testing.assert_allclose(image.voxels, 2 * np.minimum(found.image, 2.5), rtol=1e-5)
+    said = patient.describe(drawn)
+    assert said["curve"] == [0, 1, 2, 3, 4, 5]
+    assert not {"protocol", "signal", "mottle"} & set(said)

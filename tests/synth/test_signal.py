@@ -6,6 +6,7 @@ from hepatica.synth.signal import (
     PHASES,
     Physiology,
     Protocol,
+    fat_echo_ms,
     tissue_signal,
     tissue_t1_ms,
 )
@@ -14,22 +15,57 @@ from hepatica.synth.tissues import Tissue, class_of_tissue
 CONTRAST = [p for p in PHASES if p not in ("pre", "t2")]
 
 
-def spoiled(t1, density, t2_star, fat=0.0, saturated=True):
+def spoiled(t1, density, t2_star, fat=0.0, sign=FAT_LEFT, echo=1.8, fat_t1=382):
     """The equation of the docstring, once more and by itself."""
 
     def s(t1):
         e1, angle = np.exp(-4 / t1), np.deg2rad(11)
         return np.sin(angle) * (1 - e1) / (1 - np.cos(angle) * e1)
 
-    sign = FAT_LEFT if saturated else 1
-    return density * ((1 - fat) * s(t1) + sign * fat * s(382)) * np.exp(-1.8 / t2_star)
+    return density * ((1 - fat) * s(t1) + sign * fat * s(fat_t1)) * np.exp(-echo / t2_star)
 
 
-@pytest.mark.parametrize(("fat", "saturated"), [("saturated", True), ("in_phase", False)])
-def test_equation_by_hand(fat, saturated):
+@pytest.mark.parametrize(("fat", "sign"), [("saturated", 0.1), ("in_phase", 1), ("opposed", -1)])
+def test_equation_by_hand(fat, sign):
     found = tissue_signal(Protocol(phase="pre", fat=fat))[Tissue.MUSCLE]
-    muscle = spoiled(898, 0.80, 25, 0.03, saturated)
-    assert found == pytest.approx(muscle / spoiled(809, 0.80, 23, 0.03, saturated))
+    muscle = spoiled(898, 0.80, 25, 0.03, sign)
+    assert found == pytest.approx(muscle / spoiled(809, 0.80, 23, 0.03, sign))
+
+
+def test_equation_by_hand_at_1_5_t():
+    """The times that de Bazelaire measured at 1.5 T: spleen 1057, liver 586, fat 343 ms."""
+    protocol = Protocol(phase="pre", fat="in_phase", field_t=1.5, echo_ms=4.6)
+    spleen = spoiled(1057, 0.88, 40, echo=4.6)
+    liver = spoiled(586, 0.80, 23, 0.03, 1, 4.6, 343)
+    assert tissue_signal(protocol)[Tissue.SPLEEN] == pytest.approx(spleen / liver)
+
+
+def test_agent_adds_the_same_to_the_rate_in_both_fields():
+    for phase in CONTRAST:
+        added = [
+            1 / tissue_t1_ms(phase, None, field) - 1 / tissue_t1_ms("pre", None, field)
+            for field in (1.5, 3.0)
+        ]
+        np.testing.assert_allclose(*added, atol=1e-12)
+
+
+@pytest.mark.parametrize(("field", "spleen_t2", "liver_t2"), [(3.0, 61, 34), (1.5, 79, 46)])
+def test_spin_echo_by_hand(field, spleen_t2, liver_t2):
+    def s(density, t1, t2):
+        return density * (1 - np.exp(-2000 / t1)) * np.exp(-80 / t2)
+
+    t1 = {3.0: (1328, 809), 1.5: (1057, 586)}[field]
+    protocol = Protocol("t2", "saturated", repetition_ms=2000, echo_ms=80, field_t=field)
+    found = tissue_signal(protocol, Physiology(liver_fat=0.0))[Tissue.SPLEEN]
+    assert found == pytest.approx(s(0.88, t1[0], spleen_t2) / s(0.80, t1[1], liver_t2))
+
+
+def test_echo_times_are_those_of_the_textbook():
+    """Fat and water at 1.5 T: opposed at 2.3 ms, in phase at 4.6; at 3 T half of that."""
+    assert fat_echo_ms("opposed", 1.5) == pytest.approx(2.3, abs=0.02)
+    assert fat_echo_ms("in_phase", 1.5) == pytest.approx(4.6, abs=0.02)
+    assert fat_echo_ms("opposed", 3.0) == pytest.approx(1.15, abs=0.01)
+    assert fat_echo_ms("in_phase", 3.0) == pytest.approx(2.3, abs=0.01)
 
 
 @pytest.mark.parametrize("phase", PHASES)

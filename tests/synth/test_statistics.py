@@ -19,6 +19,7 @@ from hepatica.io import patients
 from hepatica.synth import artefacts, lesion_kinds, lesions, patient, signal
 from hepatica.synth.fields import covering
 from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.recipe import COHORT
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue
 
 PATIENTS = 300
@@ -85,14 +86,17 @@ def test_kinds_are_as_frequent_as_the_recipe_says(cohort):
     large = Counter(x.kind for x in found if x.labelled and drawn_ml(x) >= large_ml)
     assert agrees(large, shares)
     shares["homogeneous"] += shares.pop("target")  # which a small one never is
-    small = Counter(x.kind for x in found if x.labelled and drawn_ml(x) < large_ml)
+    rimmed_ml = np.pi / 6 * lesion_kinds.RIM_FROM_MM**3 / 1000
+    small = Counter(x.kind for x in found if x.labelled and rimmed_ml <= drawn_ml(x) < large_ml)
     assert agrees(small, shares)
+    shares["homogeneous"] += shares.pop("rim")
+    assert agrees(Counter(x.kind for x in found if x.labelled and drawn_ml(x) < rimmed_ml), shares)
     fakes = dict(zip(lesions.LOOK_ALIKES, lesion_kinds.LOOK_ALIKE_SHARES, strict=True))
     assert agrees(Counter(x.kind for x in found if not x.labelled), fakes)
 
 
 def test_the_rest_is_as_frequent_as_the_recipe_says(cohort):
-    recipe = patient.COHORT
+    recipe = COHORT
     phases = Counter(drawn.protocol.phase for drawn in cohort)
     assert agrees(phases, dict(zip(signal.PHASES, recipe.phases, strict=True)))
     fakes = np.array([len(drawn.lesions) - len(metastases(drawn)) for drawn in cohort])

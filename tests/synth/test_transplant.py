@@ -14,6 +14,7 @@ from hepatica.io import anatomies, write_labelmap
 from hepatica.synth import patient, transplant
 from hepatica.synth.anatomy import Anatomy, from_labels
 from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.recipe import COHORT
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue
 from tests.orientations import ORIENTATIONS, stored
 
@@ -232,7 +233,7 @@ def test_how_the_masks_are_stored_is_no_matter(tmp_path, found):
 
 
 def test_patients_can_be_made_of_it_with_its_tumours_shapes(found):
-    recipe = replace(patient.COHORT, look_alikes=0.0)
+    recipe = replace(COHORT, look_alikes=0.0)
     drawn = [patient.draw(np.random.default_rng(n), found, recipe, "x") for n in range(12)]
     taken = {x.shape.name for d in drawn for y in d.lesions for x in y.lobes if x.shape}
     assert taken <= {"p1_1", "p1_2"}

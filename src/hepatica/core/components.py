@@ -35,12 +35,18 @@ def largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(numbered == 1)
 
 
-def bounding_box(mask: NDArray[np.bool_]) -> Box | None:
-    """The smallest box that holds every True voxel, or None when there is none."""
+def bounding_box(mask: NDArray[np.bool_], spare: int = 0) -> Box | None:
+    """The smallest box that holds every True voxel, or None when there is none.
+
+    `spare` voxels are added on every side, as far as the array goes.
+    """
     found = ndimage.find_objects(mask.astype(np.uint8, copy=False))
     if not found:
         return None
-    i, j, k = found[0]
+    i, j, k = (
+        slice(max(0, s.start - spare), min(n, s.stop + spare))
+        for s, n in zip(found[0], mask.shape, strict=True)
+    )
     return (i, j, k)
 
 

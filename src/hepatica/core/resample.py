@@ -69,6 +69,33 @@ def onto(
     return Volume(voxels, geometry, image.source)
 
 
+def weights(
+    source: Geometry, target: Geometry, *, antialias: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """What :func:`onto` does along each axis, as matrices (target voxels, source voxels).
+
+    For those who do something else along these axes, too: one product instead of two.
+
+    Raises
+    ------
+    ValueError
+        Unless each axis runs along the same axis of the other grid.
+    """
+    aligned = _alignment(source, target)
+    if aligned is None or aligned.axis != (0, 1, 2):
+        raise ValueError("axes do not run along each other")
+    i, j, k = (
+        np.eye(n, dtype=np.float32)[w] if isinstance(w, slice) else w
+        for n, w in (
+            (n, _weights(n, m, scale, offset, antialias))
+            for n, m, scale, offset in zip(
+                source.shape, target.shape, aligned.scale, aligned.offset, strict=True
+            )
+        )
+    )
+    return i, j, k
+
+
 @dataclass(frozen=True)
 class _Aligned:
     """Target axis `a` runs along source axis ``axis[a]``: source = scale * target + offset."""

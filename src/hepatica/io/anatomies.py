@@ -6,11 +6,12 @@ The package brings mappings for a few public sets; a folder may hold its own as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import codecs
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
 import msgspec
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from hepatica.core.errors import ConfigError, InputError
 from hepatica.core.volume import LabelMap
-from hepatica.io import read, read_labelmap
+from hepatica.io import checks, mistakes, read, read_labelmap
 from hepatica.synth.anatomy import Anatomy, from_labels
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue
 from hepatica.synth.transplant import with_body
@@ -55,7 +56,7 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overlay_suffix, overlay_tissues
         The same for a second label map, which is laid over the first; none if empty.
     modality
-        What the images are: a CT lends texture, an MRI is used as it is.
+        What the images are: a CT lends texture, an MRI (``mr`` or ``mri``) is used as it is.
     source
         Where the data come from, for the model card.
     """
@@ -66,8 +67,13 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tissues: dict[int, str]
     overlay_suffix: str = ""
     overlay_tissues: dict[int, str] = {}
-    modality: Literal["ct", "mr"] = "ct"
+    modality: Literal["ct", "mr", "mri"] = "ct"
     source: str = ""
+
+    @property
+    def kind(self) -> Literal["ct", "mr"]:
+        """The modality, called the same however it was written."""
+        return "ct" if self.modality == "ct" else "mr"
 
     def table(self) -> NDArray[np.uint8]:
         """Label number to :class:`Tissue`; what is not listed stays AIR."""
@@ -82,7 +88,7 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             If none is left: who names a folder wants what is in it.
         """
         found = []
-        for labels in sorted(folder.glob(self.labels)):
+        for labels in _matching(folder, self):
             if any(fnmatch(labels.name, pattern) for pattern in exclude):
                 continue
             name = labels.name.removesuffix(self.label_suffix)
@@ -104,7 +110,7 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises
         ------
         InputError
-            If the two are not on the same grid.
+            If the two are not on the same grid, or none has a liver.
         """
         labels = read_labelmap(case.labels)
         tissue = self.table()[labels.labels]
@@ -120,7 +126,21 @@ class Collection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             beyond = (over == Tissue.LIVER_VESSEL) & ~np.isin(tissue, LIVER_TISSUES)
             over[beyond] = Tissue.VEIN
             tissue = np.where(over != Tissue.AIR, over, tissue)
+        if not np.isin(tissue, (*LIVER_TISSUES, Tissue.LESION)).any():
+            raise self._without_liver(case.labels.name, labels)
         return LabelMap(tissue, labels.geometry)
+
+    def _without_liver(self, name: str, labels: LabelMap) -> InputError:
+        there = [str(n) for n in np.unique(labels.labels) if n]
+        liver = Tissue.LIVER.name.lower()
+        meanings = [*self.tissues.items(), *self.overlay_tissues.items()]
+        meant = [str(n) for n, tissue in meanings if tissue.lower() == liver]
+        return InputError(
+            f"{name} has no liver.",
+            f"Its labels are {', '.join(there) or 'all 0'}, and the mapping calls"
+            f" {', '.join(meant) or 'none'} liver: correct the mapping, or leave it out with"
+            " --exclude.",
+        )
 
 
 def find(folder: Path) -> Collection:
@@ -129,14 +149,21 @@ def find(folder: Path) -> Collection:
     Raises
     ------
     InputError
-        If there is none.
+        If there is none, or no such folder.
+    ConfigError
+        If its own is not valid.
     """
+    if not checks.is_folder(folder):
+        checks.require_file(folder)
+        raise InputError(f"{folder} is a file, not a folder.", "Give the folder that it is in.")
     own = folder / OWN_MAPPING
     if own.is_file():
-        return _parse(own.read_bytes(), str(own))
+        with checks.readable(own):
+            content = own.read_bytes()
+        return _parse(content, str(own))
     for known in sorted((resources.files("hepatica.io") / "mappings").iterdir(), key=str):
         collection = _parse(known.read_bytes(), known.name)
-        if any(folder.glob(collection.labels)):
+        if _matching(folder, collection):
             return collection
     raise InputError(
         f"{folder} holds no label maps of a known data set.",
@@ -159,7 +186,20 @@ def anatomies(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Anatomy]:
     for case in collection.cases(folder, exclude):
         image = None if case.image is None else read(case.image)
         tissues = collection.tissues_of(case)
-        yield with_body(from_labels(case.name, tissues, image, itself, collection.modality))
+        yield with_body(from_labels(case.name, tissues, image, itself, collection.kind))
+
+
+def gather(folders: Sequence[Path], exclude: Sequence[str] = ()) -> list[Anatomy]:
+    """The anatomies of several folders; the forms of real tumours that any has, all lend.
+
+    Raises
+    ------
+    InputError
+        As :func:`anatomies`.
+    """
+    found = [a for folder in folders for a in anatomies(folder, tuple(exclude))]
+    shapes = tuple(shape for anatomy in found for shape in anatomy.shapes)
+    return [replace(anatomy, shapes=shapes) for anatomy in found]
 
 
 #: What a label may mean; the other tissues are drawn for a patient.
@@ -180,8 +220,50 @@ def _table(tissues: dict[int, str]) -> NDArray[np.uint8]:
     return table
 
 
-def _parse(text: bytes, name: str) -> Collection:
+def _matching(folder: Path, collection: Collection) -> list[Path]:
+    """The label maps in `folder`, in order of name."""
     try:
-        return msgspec.json.decode(text, type=Collection)
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{name} is not a valid mapping: {error}.") from error
+        with checks.readable(folder):
+            return sorted(folder.glob(collection.labels))
+    except (ValueError, IndexError) as error:
+        raise _not_a_pattern(str(folder), collection.labels) from error
+
+
+def _not_a_pattern(name: str, pattern: str) -> ConfigError:
+    return ConfigError(
+        f'{name}: "labels" cannot be {pattern!r}.',
+        "Give a pattern of files in this folder, such as *_organs.nii.gz.",
+    )
+
+
+def _parse(content: bytes, name: str) -> Collection:
+    content = content.removeprefix(codecs.BOM_UTF8)
+    try:
+        collection = msgspec.json.decode(content, type=Collection)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        wrong, hint = mistakes.told(error, content)
+        raise ConfigError(f"{name} is not a valid mapping: {wrong}.", hint) from error
+    _require_inside(collection, name)
+    return collection
+
+
+def _require_inside(collection: Collection, name: str) -> None:
+    """Refuse a pattern that matches nothing or leads out of the folder, and endings with folders.
+
+    Raises
+    ------
+    ConfigError
+        If it is so; `name` is the mapping's.
+    """
+    pattern = collection.labels.strip()
+    posix, windows = PurePosixPath(pattern), PureWindowsPath(pattern)
+    leads_out = posix.is_absolute() or windows.anchor or ".." in (*posix.parts, *windows.parts)
+    if leads_out or not posix.parts:
+        raise _not_a_pattern(name, collection.labels)
+    for key in ("label_suffix", "image_suffix", "overlay_suffix"):
+        ending = getattr(collection, key)
+        if "/" in ending or "\\" in ending:
+            raise ConfigError(
+                f'{name}: "{key}" cannot be {ending!r}.',
+                "It is the end of a file's name; images lie beside their label maps.",
+            )

@@ -20,6 +20,10 @@ from hepatica.synth.tissues import LIVER_TISSUES, Tissue
 
 #: Edge of an anatomy's isotropic voxels.
 SPACING_MM = 2.0
+#: A liver of less than this is a piece of one.
+LEAST_LIVER_ML = 100.0
+#: Of a liver, at least this share has to be on its image.
+LEAST_SEEN = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +83,9 @@ def from_labels(
     Raises
     ------
     InputError
-        If there is no liver in it, or a labelled tumour in an MRI.
+        If there is no liver in it or too little of one, a labelled tumour in an MRI, or an
+        image that does not fit: turned against the labels, somewhere else, without a signal
+        in the liver, or a CT that has a label in every voxel.
     """
     tumours = tissue_of_label[labels.labels] == Tissue.LESION
     if modality == "mr" and image is not None and tumours.any():
@@ -94,20 +100,71 @@ def from_labels(
     grid = canonical.regrid((int(shape[0]), int(shape[1]), int(shape[2])), SPACING_MM)
     drawn = tissue_of_label[resample.onto(labels, grid).labels]
     tissue = np.where(drawn == Tissue.LESION, np.uint8(Tissue.LIVER), drawn)
-    if not (tissue == Tissue.LIVER).any():
-        raise InputError(f"{name} has no liver.")
+    _require_liver(name, tissue, grid)
     if image is None:
         return Anatomy(name, tissue, grid, shapes=shapes)
-    voxels = resample.onto(image, grid, antialias=True).voxels
+    require_seen(name, np.isin(tissue, LIVER_TISSUES), grid, image.geometry)
+    voxels = _along(name, image, grid)
     if modality == "mr":
-        scaled = voxels / max(float(np.median(voxels[tissue == Tissue.LIVER])), 1e-6)
+        level = float(np.median(voxels[tissue == Tissue.LIVER]))
+        if level <= 0:
+            raise InputError(
+                f"{name}: the liver's median signal is {level:g} in an MRI that is to lend its"
+                " image.",
+                "Give an image of positive signals, such as a magnitude image.",
+            )
+        scaled = voxels / level
         body = (tissue == Tissue.AIR) & (scaled > 0.15)
         tissue = np.where(body, np.uint8(Tissue.MUSCLE), tissue)
         return Anatomy(name, tissue, grid, image=np.asarray(scaled, np.float32))
+    if (tissue != Tissue.AIR).all():
+        raise InputError(
+            f"{name} has a label in every voxel, in the air about the patient, too.",
+            "Labels that are no tissue are to stay out of the mapping.",
+        )
     tissue = _with_vessels(_fill_body(tissue, voxels), voxels)
     # A tumour's grey values are compared with its own median, so that it does not show.
     texture = _texture(np.where(drawn == Tissue.LESION, drawn, tissue), voxels)
     return Anatomy(name, tissue, grid, texture, shapes=shapes)
+
+
+def require_seen(name: str, liver: NDArray[np.bool_], grid: Geometry, image: Geometry) -> None:
+    """Refuse an image whose field of view misses more than a tenth of the liver, a mask on `grid`.
+
+    Raises
+    ------
+    InputError
+        If it does; `name` is the case's.
+    """
+    index = image.to_index(grid.to_patient(np.argwhere(liver)))
+    seen = float(((index > -0.5) & (index < np.array(image.shape) - 0.5)).all(axis=1).mean())
+    if seen < LEAST_SEEN:
+        raise InputError(
+            f"{name}: {1 - seen:.0%} of the labelled liver lies outside the image.",
+            "Check that the two belong together, or leave it out with --exclude.",
+        )
+
+
+def _require_liver(name: str, tissue: NDArray[np.uint8], grid: Geometry) -> None:
+    if not (tissue == Tissue.LIVER).any():
+        raise InputError(f"{name} has no liver.", "Check which label its mapping calls liver.")
+    volume_ml = np.count_nonzero(np.isin(tissue, LIVER_TISSUES)) * grid.voxel_ml
+    if volume_ml < LEAST_LIVER_ML:
+        raise InputError(
+            f"{name} has a liver of {volume_ml:.3g} ml; an anatomy needs {LEAST_LIVER_ML:g} ml.",
+            "Check which label its mapping calls liver, or leave it out with --exclude.",
+        )
+
+
+def _along(name: str, image: Volume, grid: Geometry) -> NDArray[np.float32]:
+    """The image on `grid`, which lies along the labels' axes."""
+    try:
+        return resample.onto(image, grid, antialias=True).voxels
+    except ValueError as error:
+        raise InputError(
+            f"{name}: the image's axes are turned against those of its labels.",
+            "Resample the labels onto the image's grid.",
+        ) from error
 
 
 #: What the unlabelled body's grey values mean, from dark to bright.
@@ -126,6 +183,8 @@ def _fill_body(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np
     for k in range(body.shape[2]):
         body[:, :, k] = ndimage.binary_fill_holes(body[:, :, k])
     unlabelled = body & (tissue == Tissue.AIR)
+    if not unlabelled.any():
+        return tissue
     centres = _kmeans(ct[unlabelled], len(_BODY_TISSUES))
     edges = (centres[1:] + centres[:-1]) / 2
     clusters = np.asarray(_BODY_TISSUES, np.uint8)[np.digitize(ct[unlabelled], edges)]

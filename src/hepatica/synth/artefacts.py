@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from hepatica.core import resample
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import Volume
-from hepatica.synth.fields import between_knots
+from hepatica.synth.fields import between_knots, white_noise
 
 #: Axes of a scan's grid, which is always drawn along RAS: phase encoding runs front to back.
 LEFT_RIGHT, PHASE = 0, 1
+#: Parts of an operator that are smaller come from rounding.
+_REAL = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +36,14 @@ class Artefacts:
         Share of k-space that was measured in plane (left to right, front to back); the
         rest is zero, as in an interpolated matrix: edges ring.
     ghosts, ghost_strength
-        Breathing makes two copies along the phase direction, shifted by one part in
-        `ghosts` of the field; together they are as bright as `ghost_strength`.
+        Breathing makes k-space lines brighter and darker in turn, by up to `ghost_strength`:
+        two copies along the phase direction, shifted by one part in `ghosts` of the field
+        to either side, each half as bright as that.
     motion_mm
         How far the patient moved for a part of the k-space lines.
     wrap
-        Share of the field of view that folds over at the front and back.
+        Share of the field of view that folds over at the front and back. What lies beyond
+        the field is taken to look like what lies at its edge.
     noise, noise_spread
         Deviation of each Rician channel in units of liver signal, before k-space is cut
         and filtered (which leaves about two thirds of it), and the logarithm of
@@ -112,71 +117,110 @@ def acquire(perfect: Volume, scan: Geometry, field: Geometry, artefacts: Artefac
         The scanner's whole field of view, along RAS axes, with its voxels.
     """
     a = artefacts
-    # Signed until now: a voxel of an opposed-phase image is its water minus its fat.
-    measured = np.abs(resample.onto(perfect, scan, antialias=True).voxels)
-    ramp = np.zeros((2, 2, 2), np.float32)
-    ramp[:, 0], ramp[:, 1] = -a.ramp / 2, a.ramp / 2
-    coils = between_knots(a.bias, field, scan) + between_knots(ramp, field, scan)
-    measured *= np.exp(coils)
-    if a.wrap and np.allclose(scan.extent_mm, field.extent_mm):
-        measured = _folded(measured, a.wrap)
-    imaginary = np.zeros((1, 1, 1), np.float32)
+    ramp = np.float32(a.ramp) * np.linspace(-0.5, 0.5, a.bias.shape[PHASE], dtype=np.float32)
+    coils = between_knots(a.bias + ramp[:, None], field, perfect.geometry)
+    # Signed until the end: a voxel of an opposed-phase image is its water minus its fat.
+    measured, imaginary = _encoded(perfect.voxels * np.exp(coils), perfect.geometry, scan, field, a)
     if a.noise > 0:
-        rng = np.random.default_rng(a.seed)
-        # A larger voxel averages the noise of the scanner's own.
-        averaged = np.sqrt(np.prod(field.spacing_mm / scan.spacing_mm))
-        spread = np.exp(between_knots(a.noise_spread, field, scan))
-        strength = np.float32(a.noise * averaged) * spread
-        measured += strength * rng.standard_normal(scan.shape, np.float32)
-        # Where there is signal, this channel does not show; it is not worth a filter.
-        left = [float(np.square(_kept(scan, a, axis)).mean()) for axis in (LEFT_RIGHT, PHASE)]
-        strength *= np.float32(np.sqrt(np.prod(left)))
-        imaginary = strength * rng.standard_normal(scan.shape, np.float32)
-    if a.resolution[0] < 1 or a.blur_mm[0]:
-        matrix = _operator(_kept(scan, a, LEFT_RIGHT).astype(complex))
-        measured = resample.along(_real(matrix), measured, LEFT_RIGHT)
-    lines = _lines(scan, a)
-    if lines is not None:
-        if a.ghosts or a.motion_mm:
-            imaginary = imaginary + resample.along(_real(-1j * lines), measured, PHASE)
-        measured = resample.along(_real(lines), measured, PHASE)
-    measured = np.hypot(measured, imaginary)
+        noise = _noise(scan, field, a)
+        measured += noise
+        # Another half of the slices is as good as another draw.
+        other = np.roll(noise, scan.shape[2] // 2, axis=2)
+        imaginary = other if imaginary is None else imaginary + other
+    measured = _magnitude(measured, imaginary)
     if a.gamma != 1:
-        top = max(float(measured.max()), 1e-6)
-        measured = top * (measured / top) ** np.float32(a.gamma)
+        _bend(measured, a.gamma)
     return Volume(measured.astype(np.float32, copy=False), scan, perfect.source)
+
+
+def _magnitude(
+    real: NDArray[np.float32], imaginary: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Of both channels; unlike `np.hypot` it does not care about numbers near overflow."""
+    if imaginary is None:
+        return np.abs(real)
+    squared = np.square(real)
+    squared += np.square(imaginary)
+    return np.sqrt(squared, out=squared)
+
+
+def _bend(image: NDArray[np.float32], gamma: float) -> None:
+    """Gamma in place, the brightest voxel fixed; what is nothing stays next to nothing."""
+    top = np.float32(max(float(image.max()), 1e-6))
+    image /= top
+    np.maximum(image, np.float32(1e-30), out=image)
+    # Half of the time that a power takes.
+    np.log(image, out=image)
+    image *= np.float32(gamma)
+    np.exp(image, out=image)
+    image *= top
 
 
 def _frequencies(n: int) -> NDArray[np.float64]:
     return np.asarray(np.fft.fftfreq(n), np.float64)
 
 
-def _operator(diagonal: NDArray[np.complex128]) -> NDArray[np.complex128]:
+def _operator(factors: NDArray[np.complex128]) -> NDArray[np.complex128]:
     """What a factor on each k-space line does to the image along that axis: (n, n)."""
-    transform = np.fft.fft(np.eye(len(diagonal)), axis=0)
-    return np.asarray(np.fft.ifft(diagonal[:, None] * transform, axis=0))
+    return np.asarray(linalg.circulant(np.fft.ifft(factors)))
 
 
-def _real(matrix: NDArray[np.complex128]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(matrix.real, np.float32)
+def _encoded(
+    image: NDArray[np.float32], grid: Geometry, scan: Geometry, field: Geometry, a: Artefacts
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """An image on `grid` as k-space leaves it on `scan`: its two channels, None for nothing.
+
+    Slices and all that happens in plane are linear along one axis each, and so one product.
+    """
+    left_right, phase, slices = resample.weights(grid, scan, antialias=True)
+    if (kept := _kept(scan, a, LEFT_RIGHT)) is not None:
+        left_right = _operator(kept).real.astype(np.float32) @ left_right
+    if a.wrap and np.allclose(scan.extent_mm, field.extent_mm):
+        phase = _folded(phase, a.wrap)
+    image = resample.along(left_right, image, LEFT_RIGHT)
+    image = resample.along(slices, image, 2)
+    lines = _lines(scan, a)
+    if lines is None:
+        return resample.along(phase, image, PHASE), None
+    real, mixing = lines.real.astype(np.float32), lines.imag.astype(np.float32)
+    measured = resample.along(real @ phase, image, PHASE)
+    if np.abs(mixing).max() <= _REAL:
+        return measured, None
+    return measured, resample.along(mixing @ phase, image, PHASE)
 
 
-def _kept(scan: Geometry, a: Artefacts, axis: int) -> NDArray[np.float64]:
-    """What is left of each k-space line along an axis in plane, from 0 to 1."""
+def _noise(scan: Geometry, field: Geometry, a: Artefacts) -> NDArray[np.float32]:
+    """One channel's noise: the lines that were measured have it, whoever breathes meanwhile."""
+    noise = white_noise(np.random.default_rng(a.seed), scan.shape)
+    for axis in (LEFT_RIGHT, PHASE):
+        if (kept := _kept(scan, a, axis)) is not None:
+            noise = resample.along(_operator(kept).real.astype(np.float32), noise, axis)
+    # A larger voxel averages the noise of the scanner's own.
+    averaged = np.sqrt(np.prod(field.spacing_mm / scan.spacing_mm))
+    knots = np.float32(a.noise * averaged) * np.exp(a.noise_spread)
+    noise *= between_knots(knots, field, scan)
+    return noise
+
+
+def _kept(scan: Geometry, a: Artefacts, axis: int) -> NDArray[np.complex128] | None:
+    """What is left of each k-space line along an axis in plane; None if all of it."""
+    if a.resolution[axis] == 1 and not a.blur_mm[axis]:
+        return None
     frequency = _frequencies(scan.shape[axis])
     sigma = a.blur_mm[axis] / float(scan.spacing_mm[axis])
     fading = np.exp(-2 * (np.pi * frequency * sigma) ** 2)
-    return np.where(np.abs(frequency) <= a.resolution[axis] / 2, fading, 0.0)
+    return np.where(np.abs(frequency) <= a.resolution[axis] / 2, fading, 0.0).astype(complex)
 
 
 def _lines(scan: Geometry, a: Artefacts) -> NDArray[np.complex128] | None:
     """All that happens along the phase direction, as one operator; None if nothing does."""
-    if a.resolution[PHASE] == 1 and not (a.blur_mm[PHASE] or a.ghosts or a.motion_mm):
+    kept = _kept(scan, a, PHASE)
+    if kept is None and not (a.ghosts or a.motion_mm):
         return None
     n, spacing_mm = scan.shape[PHASE], float(scan.spacing_mm[PHASE])
     rng = np.random.default_rng([a.seed, 1])
     frequency = _frequencies(n)
-    factor = _kept(scan, a, PHASE).astype(complex)
+    factor = np.ones(n, complex) if kept is None else kept
     order = np.argsort(np.argsort(frequency))  # lines are measured from one edge to the other
     if a.ghosts:
         # Breathing makes lines brighter and darker in turn: a copy on either side.
@@ -189,9 +233,10 @@ def _lines(scan: Geometry, a: Artefacts) -> NDArray[np.complex128] | None:
     return _operator(factor)
 
 
-def _folded(image: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    n = max(1, round(share * image.shape[PHASE]))
-    result = image.copy()
-    result[:, :n] += 0.7 * image[:, -n:]
-    result[:, -n:] += 0.7 * image[:, :n]
+def _folded(lines: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Rows (n, m) that make an image's lines along the phase direction, folded over."""
+    n = max(1, round(share * len(lines)))
+    result = lines.copy()
+    result[:n] += 0.7 * lines[-n:]
+    result[-n:] += 0.7 * lines[:n]
     return result

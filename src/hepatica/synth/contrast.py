@@ -24,22 +24,30 @@ def draw(
     protocol = _draw_protocol(rng, recipe)
     n = len(Tissue)
     fatty = rng.random() < 0.3
+    liver_fat = rng.uniform(0.05, 0.25) if fatty else rng.uniform(0, 0.05)
+    if protocol.fat == "opposed":
+        # More, and the liver is black: no sequence to look for lesions with.
+        liver_fat = min(liver_fat, FATTIEST_OPPOSED)
     uptake = _together(np.exp(rng.normal(0, 0.35, n)))
     if protocol.phase == "late_arterial":
-        # Contrast has come to the portal vein, and is on its way through the liver.
-        uptake[[Tissue.VEIN, Tissue.LIVER_VESSEL]] *= rng.uniform(0.2, 1)
+        # Contrast agent comes to the portal vein, and has not come through the liver yet.
+        uptake[[Tissue.PORTAL_VEIN, Tissue.LIVER_VESSEL]] *= rng.uniform(0.2, 1)
+        uptake[[Tissue.VEIN, Tissue.HEPATIC_VEIN]] *= rng.uniform(0, 0.15)
     physiology = signal.Physiology(
         t1=_together(np.exp(rng.normal(0, 0.15, n))),
         density=_together(np.exp(rng.normal(0, 0.08, n))),
         uptake=uptake,
-        liver_fat=rng.uniform(0.05, 0.25) if fatty else rng.uniform(0, 0.05),
+        liver_fat=liver_fat,
     )
     factor = np.ones(n)
     if rng.random() < recipe.perturbed:
         factor = _together(np.exp(rng.normal(0, 0.2, n)))
     if protocol.phase == "t2":
-        # Blood that flows is dark in a spin echo.
-        factor[[Tissue.ARTERY, Tissue.VEIN, Tissue.LIVER_VESSEL]] *= rng.uniform(0.1, 1)
+        # Blood that flows is dark in a spin echo, and the faster the darker.
+        factor[[Tissue.ARTERY, Tissue.VEIN]] *= rng.uniform(0.03, 0.4)
+        factor[[Tissue.PORTAL_VEIN, Tissue.LIVER_VESSEL, Tissue.HEPATIC_VEIN]] *= rng.uniform(
+            0.1, 1
+        )
     table = signal.tissue_signal(protocol, physiology) * factor
     plain = signal.tissue_signal(replace(protocol, fat="in_phase"), physiology) * factor
     table, plain = table / table[Tissue.LIVER], plain / plain[Tissue.LIVER]
@@ -51,12 +59,21 @@ def draw(
     return protocol, table, plain
 
 
-#: With contrast agent, a metastasis is at most so bright.
+#: With contrast agent, a metastasis's tissue is at most so bright; a single one varies about it.
 BRIGHTEST = 0.9
+#: Most fat in a liver that is shown in opposed phase.
+FATTIEST_OPPOSED = 0.15
 
 #: Tissues of one make, which differ from the table by the same factor.
 _KIN = (
-    (Tissue.VEIN, Tissue.LIVER_VESSEL, Tissue.ARTERY, Tissue.HEART),
+    (
+        Tissue.VEIN,
+        Tissue.PORTAL_VEIN,
+        Tissue.LIVER_VESSEL,
+        Tissue.HEPATIC_VEIN,
+        Tissue.ARTERY,
+        Tissue.HEART,
+    ),
     (Tissue.KIDNEY, Tissue.RENAL_MEDULLA),
     (Tissue.STOMACH, Tissue.BOWEL),
     (Tissue.LIVER, Tissue.PERFUSION, Tissue.FOCAL_FAT),
@@ -78,14 +95,17 @@ def _draw_protocol(rng: np.random.Generator, recipe: Recipe) -> signal.Protocol:
     if rng.random() < (0.6 if phase == "pre" else 0.2):
         fat = "opposed" if phase == "pre" and rng.random() < 0.5 else "in_phase"
     flip = {"hepatobiliary": (10, 30), "pre": (9, 70)}.get(phase, (9, 15))
-    return signal.Protocol(
-        phase=phase,
-        fat=fat,
-        repetition_ms=_draw_repetition(rng, phase),
-        echo_ms=rng.uniform(50, 95) if phase == "t2" else rng.uniform(1, 2.4),
-        flip_deg=rng.uniform(*flip),
-        field_t=float(rng.choice((1.5, 3.0))),
-    )
+    repetition_ms = _draw_repetition(rng, phase)
+    flip_deg = rng.uniform(*flip)
+    field_t = float(rng.choice((1.5, 3.0)))
+    if phase == "t2":
+        echo_ms = rng.uniform(50, 95)
+    elif fat == "saturated":
+        echo_ms = rng.uniform(1, 2.4)
+    else:
+        # As near to the moment as technicians set it.
+        echo_ms = signal.fat_echo_ms(fat, field_t) * rng.uniform(0.96, 1.04)
+    return signal.Protocol(phase, fat, repetition_ms, echo_ms, flip_deg, field_t)
 
 
 def _draw_repetition(rng: np.random.Generator, phase: signal.Phase) -> float:

@@ -50,6 +50,15 @@ class Deformation:
             result.append(index)
         return result[0], result[1], result[2]
 
+    def pull(
+        self, array: NDArray[np.generic], anatomy: Geometry, grid: Geometry
+    ) -> NDArray[np.generic]:
+        """An `array` on the grid of the anatomy as it is in the patient, on `grid`.
+
+        Nearest voxel; 0 outside. Several arrays share a :meth:`source_index`.
+        """
+        return gather(array, self.source_index(grid, anatomy))
+
 
 def draw(
     rng: np.random.Generator,

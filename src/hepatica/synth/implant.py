@@ -8,7 +8,7 @@ up for. All happens along the patient's axes, so that how an image is stored is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,18 @@ from scipy import ndimage
 from hepatica.core import resample
 from hepatica.core.components import bounding_box
 from hepatica.core.errors import InputError
-from hepatica.core.geometry import Box
 from hepatica.core.volume import Label, LabelMap, Volume
 from hepatica.synth import contrast, lesions, noise, patient, signal
 from hepatica.synth.fields import covering
+from hepatica.synth.recipe import Recipe
 from hepatica.synth.shapes import Shape
 
 #: Voxels in which lesions are painted: as fine as the image's, within these limits.
 FINE_MM = (0.8, 1.5)
 #: Voxels in which the places of lesions are drawn.
 COARSE_MM = 3.0
+#: Voxels about a liver that a lesion at its surface half fills.
+REACH = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ def draw(
     rng: np.random.Generator,
     volume: Volume,
     liver: NDArray[np.bool_],
-    recipe: patient.Recipe,
+    recipe: Recipe,
     shapes: Sequence[Shape] = (),
 ) -> Implant:
     """Draw lesions for the liver of an image, a mask (i, j, k) on its grid.
@@ -71,7 +73,7 @@ def draw(
     """
     upright = volume.geometry.canonical()
     mask = resample.onto(LabelMap(liver.astype(np.uint8), volume.geometry), upright)
-    box = _reach(mask.liver)
+    box = bounding_box(mask.liver, REACH)
     if box is None:
         raise InputError(f"{volume.source.name} has no liver to put lesions into.")
     part = upright.crop(box)
@@ -96,7 +98,7 @@ def apply(implant: Implant, volume: Volume, labels: LabelMap) -> tuple[Volume, L
     upright = volume.geometry.canonical()
     image = resample.onto(volume, upright).voxels.copy()
     truth = resample.onto(labels, upright).labels.copy()
-    box = _reach(truth == Label.PARENCHYMA)
+    box = bounding_box(truth == Label.PARENCHYMA, REACH)
     if box is None:
         return volume, labels
     change, tumour = _painted(implant, LabelMap(truth[box], upright.crop(box)))
@@ -117,9 +119,8 @@ def apply(implant: Implant, volume: Volume, labels: LabelMap) -> tuple[Volume, L
 
 def describe(implant: Implant) -> dict[str, object]:
     """What was drawn, as JSON can hold it: names, numbers and lists."""
-    protocol = None if implant.protocol is None else asdict(implant.protocol)
     return {
-        "protocol": protocol or "arbitrary contrast",
+        "protocol": patient.describe_protocol(implant.protocol),
         "signal": patient.describe_signal(implant.brightness),
         "noise": {
             "sd": round(implant.noise.sd, 4),
@@ -141,15 +142,3 @@ def _painted(implant: Implant, labels: LabelMap) -> tuple[NDArray[np.float32], N
     reach = ndimage.binary_dilation(labels.parenchyma, np.ones((3, 3, 3))) & ~labels.tumour
     found = resample.onto(LabelMap(tumour.astype(np.uint8), fine), part).labels > 0
     return np.where(reach, change, np.float32(0)), found & labels.parenchyma
-
-
-def _reach(liver: NDArray[np.bool_]) -> Box | None:
-    """The box of a liver and one voxel more, which a lesion at its surface half fills."""
-    box = bounding_box(liver)
-    if box is None:
-        return None
-    i, j, k = (
-        slice(max(0, s.start - 1), min(n, s.stop + 1))
-        for s, n in zip(box, liver.shape, strict=True)
-    )
-    return (i, j, k)

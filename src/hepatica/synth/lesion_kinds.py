@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepatica.synth.lesions import LOOK_ALIKES, METASTASES, Kind, Lesion, Lobe
+from hepatica.synth.lesions import (
+    LOOK_ALIKES,
+    METASTASES,
+    Kind,
+    Lesion,
+    Lobe,
+    Metastasis,
+)
 from hepatica.synth.shapes import Shape
 from hepatica.synth.tissues import Tissue
 
@@ -18,13 +25,12 @@ MEDIAN_ML, SIGMA, SMALLEST_ML, LARGEST_ML = 1.57, 1.7, 0.021, 236.0
 COUNT_P, COUNT_MAX = 0.357, 15
 
 
-#: Share of each kind of metastasis; targets are 15 % of the large ones only.
+#: Share of each kind of metastasis; those too small for a rim or a target are homogeneous.
 METASTASIS_SHARES = (0.45, 0.30, 0.15, 0.06, 0.04)
-LOOK_ALIKE_SHARES = (0.25, 0.10, 0.12, 0.10, 0.13, 0.05, 0.25)
 #: Share of metastases that have the form of a real tumour, where such forms are at hand.
 SHAPED = 0.3
-#: A target or necrotic metastasis is at least this wide.
-TARGET_FROM_MM = 20.0
+#: Least diameter of a metastasis with a rim, and of a target or necrotic one.
+RIM_FROM_MM, TARGET_FROM_MM = 6.0, 20.0
 #: A lesion differs from liver by at least this share, or nobody could see it.
 VISIBLE = 0.12
 
@@ -59,7 +65,7 @@ def draw(
     for centre, volume in zip(centres_mm, volumes_ml, strict=True):
         radius = radius_mm(float(volume))
         kind = METASTASES[int(rng.choice(len(METASTASES), p=METASTASIS_SHARES))]
-        if kind == "target" and 2 * radius < TARGET_FROM_MM:
+        if 2 * radius < {"rim": RIM_FROM_MM, "target": TARGET_FROM_MM}.get(kind, 0.0):
             kind = "homogeneous"
         drawn.append(metastasis(rng, kind, np.asarray(centre, float), radius, signal, shapes))
     return tuple(drawn)
@@ -67,7 +73,7 @@ def draw(
 
 def metastasis(
     rng: np.random.Generator,
-    kind: Kind,
+    kind: Metastasis,
     centre: NDArray[np.float64],
     radius: float,
     signal: NDArray[np.float64],
@@ -77,14 +83,13 @@ def metastasis(
 
     Where `shapes` is not empty, three in ten have the form of one of them.
     """
-    core = abs(signal[Tissue.LESION]) * np.exp(rng.normal(0, 0.2))
+    tissue = abs(signal[Tissue.LESION])
+    core = _visible(tissue * np.exp(rng.normal(0, 0.2)), darker=tissue < 1)
     if kind == "mixed":
         # Between lesion and liver, whatever the phase makes of the two.
-        core = np.sqrt(abs(signal[Tissue.LESION])) * np.exp(rng.normal(0, 0.12))
+        core = np.sqrt(tissue) * np.exp(rng.normal(0, 0.12))
     if kind == "bright":
         core = rng.uniform(1.2, 1.9)
-    if kind != "mixed" and abs(core - 1) < VISIBLE:
-        core = 1 + np.copysign(VISIBLE, core - 1)
     whole = _lobe(rng, centre, radius, (0.75, 0.6))
     lobes = [whole]
     if radius > 5 and rng.random() < 0.15:
@@ -94,7 +99,7 @@ def metastasis(
             lobes.append(_lobe(rng, centre + towards, radius * rng.uniform(0.4, 0.7), (0.75, 0.6)))
         # The union has about the volume that was drawn for the whole.
         lobes = [replace(x, radii_mm=x.radii_mm * 0.92) for x in lobes]
-    with_rim = kind in ("rim", "target") and radius > 3
+    with_rim = kind in ("rim", "target")
     # Without a pool nothing is drawn here: such patients stay what they were.
     shaped = bool(shapes) and rng.random() < SHAPED
     if shaped:
@@ -102,6 +107,7 @@ def metastasis(
         lobes = [Lobe(centre, np.full(3, radius), whole.rotation, shape)]
     return Lesion(
         kind=kind,
+        volume_ml=ball_ml(np.full(3, radius)),
         lobes=tuple(lobes),
         # A real form is rough already.
         roughness=rng.uniform(0.1, 0.35) * (0.3 if shaped else 1),
@@ -124,51 +130,78 @@ def _apart(necrosis: float, core: float) -> float:
     return float(max(necrosis, core * 1.25) if necrosis > 1 else core / 1.25)
 
 
-_LOOK_ALIKE_TISSUE = {
-    "cyst": Tissue.CYST,
-    "haemangioma": Tissue.HAEMANGIOMA,
-    "focal_fat": Tissue.FOCAL_FAT,
-    "wedge": Tissue.PERFUSION,
-    "duct": Tissue.DUCT,
-    "ablation": Tissue.ABLATION,
-    "vessel": Tissue.LIVER_VESSEL,
+def _visible(brightness: float, darker: bool) -> float:
+    """`brightness`, or so much on that side of the liver's that it can be told from it."""
+    return float(min(brightness, 1 - VISIBLE) if darker else max(brightness, 1 + VISIBLE))
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What a look-alike is made of, how frequent it is, and its form.
+
+    Its longest semi-axis is between `long_mm`, the others are `ratios` of it; `blur_mm`
+    softens the border.
+    """
+
+    tissue: Tissue
+    share: float
+    long_mm: tuple[float, float]
+    ratios: tuple[float, float]
+    blur_mm: float = 0.6
+    roughness: float = 0.12
+    at_surface: bool = False
+
+
+_FORMS: dict[Kind, _Form] = {
+    "cyst": _Form(Tissue.CYST, 0.25, (2, 15), (0.85, 0.8), roughness=0.02),
+    "haemangioma": _Form(Tissue.HAEMANGIOMA, 0.10, (4, 18), (0.75, 0.7)),
+    "focal_fat": _Form(Tissue.FOCAL_FAT, 0.12, (6, 20), (0.6, 0.35), blur_mm=4.0),
+    # What a branch of the portal vein supplies is widest at the capsule.
+    "wedge": _Form(Tissue.PERFUSION, 0.10, (10, 30), (0.6, 0.5), blur_mm=5.0, at_surface=True),
+    "duct": _Form(Tissue.DUCT, 0.13, (8, 25), (0.15, 0.15)),
+    "ablation": _Form(Tissue.ABLATION, 0.05, (10, 22), (0.85, 0.8)),
+    "vessel": _Form(Tissue.LIVER_VESSEL, 0.25, (8, 25), (0.15, 0.12)),
 }
+LOOK_ALIKE_SHARES = tuple(_FORMS[kind].share for kind in LOOK_ALIKES)
 
 
 def draw_look_alikes(
-    rng: np.random.Generator, centres_mm: NDArray[np.float64], signal: NDArray[np.float64]
+    rng: np.random.Generator,
+    inside_mm: NDArray[np.float64],
+    surface_mm: NDArray[np.float64],
+    signal: NDArray[np.float64],
 ) -> tuple[Lesion, ...]:
-    """What is not a metastasis but may pass for one, about these centres; not labelled."""
-    kinds = rng.choice(len(LOOK_ALIKES), size=len(centres_mm), p=LOOK_ALIKE_SHARES)
-    return tuple(
-        look_alike(rng, LOOK_ALIKES[int(kind)], np.asarray(centre, float), signal)
-        for kind, centre in zip(kinds, centres_mm, strict=True)
-    )
+    """What is not a metastasis but may pass for one; not labelled.
+
+    One for each point (n, 3) in the liver; a kind that belongs to the capsule takes that at
+    the liver's surface instead.
+    """
+    numbers = rng.choice(len(LOOK_ALIKES), size=len(inside_mm), p=LOOK_ALIKE_SHARES)
+    made = []
+    for number, inside, surface in zip(numbers, inside_mm, surface_mm, strict=True):
+        kind = LOOK_ALIKES[int(number)]
+        centre = surface if _FORMS[kind].at_surface else inside
+        made.append(look_alike(rng, kind, np.asarray(centre, float), signal))
+    return tuple(made)
 
 
 def look_alike(
-    rng: np.random.Generator, kind: Kind, centre: NDArray[np.float64], signal: NDArray[np.float64]
+    rng: np.random.Generator,
+    kind: Kind,
+    centre: NDArray[np.float64],
+    signal: NDArray[np.float64],
 ) -> Lesion:
-    """One thing of a kind that is not a metastasis."""
-    shape = {
-        "cyst": (rng.uniform(2, 15), (0.85, 0.8)),
-        "haemangioma": (rng.uniform(4, 18), (0.75, 0.7)),
-        "focal_fat": (rng.uniform(6, 20), (0.6, 0.35)),
-        "wedge": (rng.uniform(10, 30), (0.6, 0.5)),
-        "duct": (rng.uniform(8, 25), (0.15, 0.15)),
-        "ablation": (rng.uniform(10, 22), (0.85, 0.8)),
-        "vessel": (rng.uniform(8, 25), (0.15, 0.12)),
-    }
-    long, ratios = shape[kind]
-    radii = np.maximum(long * np.array([1.0, *ratios]), 1.2)
-    blur = {"focal_fat": 4.0, "wedge": 5.0}.get(kind, 0.6)
+    """One thing of a kind that is not a metastasis: one of `LOOK_ALIKES`."""
+    form = _FORMS[kind]
+    radii = np.maximum(rng.uniform(*form.long_mm) * np.array([1.0, *form.ratios]), 1.2)
     rim = kind == "haemangioma" and rng.random() < 0.25  # enhances from its border inwards
-    core = abs(signal[_LOOK_ALIKE_TISSUE[kind]]) * np.exp(rng.normal(0, 0.12))
+    core = abs(signal[form.tissue]) * np.exp(rng.normal(0, 0.12))
     return Lesion(
         kind=kind,
+        volume_ml=ball_ml(radii),
         lobes=(Lobe(centre, radii, _rotation(rng)),),
-        roughness=0.02 if kind == "cyst" else 0.12,
-        blur_mm=blur * rng.uniform(0.8, 1.4),
+        roughness=form.roughness,
+        blur_mm=form.blur_mm * rng.uniform(0.8, 1.4),
         core=float(0.8 * core if rim else core),
         rim=float(core),
         rim_mm=0.35 * float(radii.min()) if rim else 0.0,
@@ -195,6 +228,12 @@ def radius_mm(volume_ml: float) -> float:
     return float(np.cbrt(volume_ml * 1000 * 3 / (4 * np.pi)))
 
 
+def ball_ml(radii_mm: NDArray[np.float64]) -> float:
+    """Volume of the ellipsoid of these semi-axes (3,)."""
+    return float(4 / 3 * np.pi * radii_mm.prod() / 1000)
+
+
 def _rotation(rng: np.random.Generator) -> NDArray[np.float64]:
-    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    return np.asarray(q)
+    """Uniform over all rotations and reflections (Mezzadri 2007)."""
+    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
+    return np.asarray(q * np.sign(np.diag(r)))

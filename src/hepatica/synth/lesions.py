@@ -27,13 +27,14 @@ LOOK_ALIKES: tuple[LookAlike, ...] = get_args(LookAlike)
 class Lesion:
     """One metastasis, or an unlabelled look-alike, in patient space.
 
-    `lobes` are the forms that it is the union of. Noise displaces the surface by
-    about `roughness` of the radius; `blur_mm` softens the border. `core`, `rim` and
-    `necrosis` are signals relative to liver; a rim of 0 mm or a necrosis of share 0 (of
-    the radius) is not there. `mottle` is how much the core varies.
+    `lobes` are the forms that it is the union of, which together have about `volume_ml`.
+    Noise displaces the surface by about `roughness` of the radius; `blur_mm` softens the
+    border. `core`, `rim` and `necrosis` are signals relative to liver; a rim of 0 mm or a
+    necrosis of share 0 (of the radius) is not there. `mottle` is how much the core varies.
     """
 
     kind: Kind
+    volume_ml: float
     lobes: tuple[Lobe, ...]
     roughness: float
     blur_mm: float

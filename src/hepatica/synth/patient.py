@@ -17,9 +17,7 @@ from hepatica.core.volume import Label, LabelMap, Source, Volume
 from hepatica.synth import artefacts, contrast, curve, deform, lesion_kinds, lesions, signal
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.fields import covering, smooth_noise
-from hepatica.synth.recipe import COHORT as COHORT
-from hepatica.synth.recipe import TRAINING as TRAINING
-from hepatica.synth.recipe import Recipe as Recipe
+from hepatica.synth.recipe import Recipe
 from hepatica.synth.shapes import Shape
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue, class_of_tissue
 
@@ -111,25 +109,43 @@ def draw_lesions(
     # A large one first, so that it does not swallow a small one.
     volumes = np.sort(volumes)[::-1]
     others = int(rng.integers(1, 5)) if rng.random() < recipe.look_alikes else 0
-    fakes = lesion_kinds.draw_look_alikes(rng, _pick(rng, inside, others), brightness)
+    fakes = lesion_kinds.draw_look_alikes(
+        rng, _pick(rng, inside, others), _pick(rng, surface, others), brightness
+    )
     near = rng.random(n) < recipe.subcapsular
     centres = np.where(near[:, None], _pick(rng, surface, n), _pick(rng, inside, n))
     return fakes + lesion_kinds.draw(rng, centres, volumes, brightness, shapes)
 
 
 def describe(patient: Patient) -> dict[str, object]:
-    """What was drawn, as JSON can hold it: names, numbers and lists."""
-    a = patient.artefacts
-    protocol = None if patient.protocol is None else asdict(patient.protocol)
+    """What was drawn, as JSON can hold it: names, numbers and lists.
+
+    What does not bear on the image is not there: an anatomy that is itself an MRI has the
+    curve that bends it, the others have a protocol and signals.
+    """
+    a, anatomy = patient.artefacts, patient.anatomy
+    if anatomy.image is not None:
+        looks: dict[str, object] = {"curve": _round(patient.curve)}
+    else:
+        looks = {
+            "protocol": describe_protocol(patient.protocol),
+            "fat_saturation_fails": patient.fails,
+            "signal": describe_signal(patient.brightness),
+            "softness_mm": _round(patient.softness_mm),
+            "mottle": dict(zip(map(str, MOTTLE_MM), _round(patient.mottle), strict=True)),
+        }
+        if anatomy.texture is not None:
+            looks["texture"] = describe_signal(patient.spread)
     return {
         "name": patient.name,
-        "anatomy": patient.anatomy.name,
-        "protocol": protocol or "arbitrary contrast",
-        "fat_saturation_fails": patient.fails,
-        "signal": describe_signal(patient.brightness),
-        "deformation": _round(patient.deformation.matrix),
+        "anatomy": anatomy.name,
+        **looks,
+        "deformation": {
+            "matrix": _round(patient.deformation.matrix),
+            "largest_displacement_mm": _round(np.abs(patient.deformation.displacement_mm).max()),
+        },
         "scan": {
-            "shape": patient.scan.shape,
+            "shape": list(patient.scan.shape),
             "spacing_mm": _round(patient.scan.spacing_mm),
             "centre_mm": _round(patient.scan.to_patient((np.array(patient.scan.shape) - 1) / 2)),
         },
@@ -139,11 +155,19 @@ def describe(patient: Patient) -> dict[str, object]:
     }
 
 
+def describe_protocol(protocol: signal.Protocol | None) -> dict[str, object] | str:
+    """What the scanner is told, as JSON can hold it."""
+    if protocol is None:
+        return "arbitrary contrast"
+    return {name: _round(value) for name, value in asdict(protocol).items()}
+
+
 def describe_lesion(lesion: lesions.Lesion) -> dict[str, object]:
-    """One lesion, as JSON can hold it."""
+    """One lesion, as JSON can hold it: `volume_ml` is drawn, its label may have less of it."""
     return {
         "kind": lesion.kind,
         "labelled": lesion.labelled,
+        "volume_ml": _round(lesion.volume_ml),
         "lobes": [
             {"centre_mm": _round(x.centre_mm), "radii_mm": _round(x.radii_mm)}
             | ({} if x.shape is None else {"shape": x.shape.name})
@@ -152,6 +176,7 @@ def describe_lesion(lesion: lesions.Lesion) -> dict[str, object]:
         "core": _round(lesion.core),
         "rim": _round(lesion.rim) if lesion.rim_mm else None,
         "rim_mm": _round(lesion.rim_mm),
+        "necrosis": _round(lesion.necrosis) if lesion.necrotic_share else None,
         "seed": lesion.seed,
     }
 
@@ -162,8 +187,10 @@ def describe_signal(brightness: NDArray[np.float64]) -> dict[str, float]:
 
 
 def _round(value: Any) -> Any:
-    """To four decimals; arrays and tuples become lists."""
-    return np.round(np.asarray(value, dtype=float), 4).tolist()
+    """Fractions to four decimals; arrays and tuples become lists, all else stays."""
+    if isinstance(value, str | int):
+        return value
+    return np.round(np.asarray(value), 4).astype(float).tolist()
 
 
 def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8], LabelMap]:
@@ -204,15 +231,17 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
 
 
 def _soften(image: NDArray[np.float32], deviation: NDArray[np.float64]) -> None:
-    """Blur in place by about `deviation` voxels along each axis, 0.7 at most."""
+    """Blur in place by `deviation` voxels along each axis."""
     for axis, sigma in enumerate(deviation):
-        # Three taps of this weight have this variance.
-        tap = np.float32(min(sigma**2 / 2, 0.25))
+        # Three taps of weight t have a variance of 2 t, and t is a quarter at most.
+        passes = max(1, int(np.ceil(2 * sigma**2)))
+        tap = np.float32(sigma**2 / 2 / passes)
         lines = np.moveaxis(image, axis, 0)
-        ahead = lines[1:] - lines[:-1]
-        ahead *= tap
-        lines[:-1] += ahead
-        lines[1:] -= ahead
+        for _ in range(passes):
+            ahead = lines[1:] - lines[:-1]
+            ahead *= tap
+            lines[:-1] += ahead
+            lines[1:] -= ahead
 
 
 def scan_patient(patient: Patient, fine_mm: float = 1.5) -> tuple[Volume, LabelMap]:
@@ -229,15 +258,16 @@ def scan_patient(patient: Patient, fine_mm: float = 1.5) -> tuple[Volume, LabelM
 
 def tissues(patient: Patient, grid: Geometry) -> NDArray[np.uint8]:
     """The :class:`Tissue` of each voxel of `grid`, lesions not among them."""
-    index = patient.deformation.source_index(grid, patient.anatomy.geometry)
-    return np.asarray(deform.gather(patient.anatomy.tissue, index), np.uint8)
+    anatomy = patient.anatomy
+    return np.asarray(patient.deformation.pull(anatomy.tissue, anatomy.geometry, grid), np.uint8)
 
 
 def liver_box(patient: Patient) -> Box | None:
     """The box of the liver on the scanner's grid, from a coarse look; None without one."""
     coarse = covering(patient.scan, 5)
-    index = patient.deformation.source_index(coarse, patient.anatomy.geometry)
-    box = bounding_box(np.asarray(deform.gather(patient.anatomy.liver, index), bool))
+    anatomy = patient.anatomy
+    liver = patient.deformation.pull(anatomy.liver, anatomy.geometry, coarse)
+    box = bounding_box(np.asarray(liver, bool))
     return None if box is None else project(box, coarse, patient.scan)
 
 
@@ -287,8 +317,8 @@ def liver_points(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Up to 200 random points (n, 3) in the patient's liver, and as many at its surface, mm."""
     coarse = covering(scan, 5)
-    index = deformation.source_index(coarse, anatomy.geometry)
-    return points_of(rng, np.asarray(deform.gather(anatomy.liver, index), bool), coarse)
+    liver = deformation.pull(anatomy.liver, anatomy.geometry, coarse)
+    return points_of(rng, np.asarray(liver, bool), coarse)
 
 
 def points_of(

@@ -217,22 +217,26 @@ def _liver(p: _Painter) -> None:
 def _vessels(p: _Painter) -> None:
     """Portal tree from the hilum, hepatic veins from the cava; thin ends grow from thick."""
     hilum = p.near(22, 12, -8, by=3)
-    p.tube(np.array([-5, 5, -45.0]), hilum, 6, 6, Tissue.VEIN)
-    _branch(p, hilum, np.array([0.75, 0.0, 0.35]), 5.5, 6)
-    _branch(p, hilum, np.array([-0.5, 0.6, 0.5]), 4.5, 5)
+    p.tube(np.array([-5, 5, -45.0]), hilum, 6, 6, Tissue.PORTAL_VEIN)
+    for aim, radius, depth in (((0.75, 0.0, 0.35), 5.5, 6), ((-0.5, 0.6, 0.5), 4.5, 5)):
+        _branch(p, hilum, np.asarray(aim), radius, depth, Tissue.LIVER_VESSEL)
     root = np.array([26, p.back + 60, 52.0])
     for aim in ((0.9, 0.2, -0.3), (0.35, 0.8, -0.35), (-0.5, 0.8, -0.3)):
-        _branch(p, root, np.asarray(aim), 4.5, 5)
+        _branch(p, root, np.asarray(aim), 4.5, 5, Tissue.HEPATIC_VEIN)
 
 
-def _branch(p: _Painter, start: Point, aim: Point, radius: float, depth: int) -> None:
-    """Murray's law: the cubes of the children's radii add up to their parent's."""
+#: A vessel is so much thinner at its end than at its beginning.
+TAPER = 0.9
+
+
+def _branch(p: _Painter, start: Point, aim: Point, radius: float, depth: int, what: Tissue) -> None:
+    """Murray's law: the cubes of the children's radii add up to that of their parent's end."""
     if depth == 0 or radius < 0.9:
         return
     aim = aim / np.linalg.norm(aim)
     end = start + aim * p.rng.uniform(5, 8) * (radius + 1)
-    p.tube(start, end, radius, radius * 0.9, Tissue.LIVER_VESSEL, only=Tissue.LIVER)
+    p.tube(start, end, radius, radius * TAPER, what, only=Tissue.LIVER)
     share = p.rng.uniform(0.3, 0.7)
     for part in (share, 1 - share):
         turn = p.rng.normal(0, 0.55, 3)
-        _branch(p, end, aim + turn, radius * float(np.cbrt(part)), depth - 1)
+        _branch(p, end, aim + turn, radius * TAPER * float(np.cbrt(part)), depth - 1, what)

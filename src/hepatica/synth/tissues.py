@@ -11,7 +11,13 @@ from hepatica.core.volume import Label
 
 
 class Tissue(IntEnum):
-    """Tissues that differ in signal. Values are those of an anatomy's array."""
+    """Tissues that differ in signal. Values are those of an anatomy's array.
+
+    Veins fill with contrast agent one after the other: `LIVER_VESSEL` is the portal vein's
+    tree inside the liver, `PORTAL_VEIN` what leads to it; `HEPATIC_VEIN` is what leaves it,
+    `VEIN` the cava. Where a source does not tell the two inside the liver apart, both are
+    `LIVER_VESSEL`.
+    """
 
     AIR = 0
     FAT = 1
@@ -30,23 +36,25 @@ class Tissue(IntEnum):
     BOWEL = 14
     ARTERY = 15
     VEIN = 16
-    SPINAL_CORD = 17
-    FLUID = 18
-    ADRENAL = 19
+    PORTAL_VEIN = 17
+    HEPATIC_VEIN = 18
+    SPINAL_CORD = 19
+    FLUID = 20
+    ADRENAL = 21
     # Only in a patient, never in an anatomy:
-    LESION = 20
-    LESION_RIM = 21
-    NECROSIS = 22
-    CYST = 23
-    HAEMANGIOMA = 24
-    FOCAL_FAT = 25
-    PERFUSION = 26
-    DUCT = 27
-    ABLATION = 28
+    LESION = 22
+    LESION_RIM = 23
+    NECROSIS = 24
+    CYST = 25
+    HAEMANGIOMA = 26
+    FOCAL_FAT = 27
+    PERFUSION = 28
+    DUCT = 29
+    ABLATION = 30
 
 
 #: Liver to a radiologist: parenchyma and the vessels that run in it.
-LIVER_TISSUES = (Tissue.LIVER, Tissue.LIVER_VESSEL)
+LIVER_TISSUES = (Tissue.LIVER, Tissue.LIVER_VESSEL, Tissue.HEPATIC_VEIN)
 
 _CLASS_TISSUES: dict[str, tuple[Tissue, ...]] = {
     "background": (),
@@ -55,7 +63,7 @@ _CLASS_TISSUES: dict[str, tuple[Tissue, ...]] = {
     "spleen": (Tissue.SPLEEN,),
     "kidney": (Tissue.KIDNEY, Tissue.RENAL_MEDULLA),
     "stomach": (Tissue.STOMACH,),
-    "vessel": (Tissue.ARTERY, Tissue.VEIN),
+    "vessel": (Tissue.ARTERY, Tissue.VEIN, Tissue.PORTAL_VEIN),
 }
 
 

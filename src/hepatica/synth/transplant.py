@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from hepatica.core import resample
 from hepatica.core.components import bounding_box
-from hepatica.core.geometry import Box, Geometry
+from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.synth.anatomy import SPACING_MM, Anatomy
 from hepatica.synth.procedural import procedural_anatomy
@@ -20,7 +20,7 @@ from hepatica.synth.tissues import LIVER_TISSUES, Tissue
 #: How far a body is stretched along an axis to fit a liver; the liver does the rest.
 STRETCH = (0.8, 1.25)
 #: What may be known of a patient without a body: the liver and the vessels at its hilum.
-ALONE = (Tissue.AIR, *LIVER_TISSUES, Tissue.VEIN)
+ALONE = (Tissue.AIR, *LIVER_TISSUES, Tissue.PORTAL_VEIN, Tissue.VEIN)
 #: What lies about a liver, and fills the room that one leaves.
 FILLING = (Tissue.FAT, Tissue.LUNG)
 #: A liver gives way to these.
@@ -31,6 +31,8 @@ WALL = (Tissue.BONE, Tissue.MUSCLE)
 GAP_MM = 60.0
 #: Fat between a liver and the lung is at most so thick; no lung enters a narrower cleft.
 CLEFT_MM = 12.0
+#: Voxels about what is changed that have to be looked at.
+SPARE = round(2 * CLEFT_MM / SPACING_MM)
 
 
 def with_body(anatomy: Anatomy) -> Anatomy:
@@ -59,7 +61,7 @@ def transplant(liver: Anatomy, body: Anatomy) -> Anatomy:
     clefts = _closed(_is(given, LIVER_TISSUES)) & _is(place, (Tissue.LUNG,))
     place = np.where(clefts, np.uint8(Tissue.FAT), place)
     # One cava is enough: where the patient's own is known, the body's goes.
-    veins = _is(place, (Tissue.VEIN,))
+    veins = _is(place, (Tissue.VEIN, Tissue.PORTAL_VEIN))
     known = (given == Tissue.VEIN).any(axis=(0, 1))
     place = _filled(place, veins & known, ~veins)
     result = np.where((given != Tissue.AIR) & room, given, place)
@@ -112,7 +114,7 @@ def _filled(
     tissue: NDArray[np.uint8], empty: NDArray[np.bool_], source: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """`tissue` with that of the nearest voxel of `source` in the place of what is `empty`."""
-    box = _about(empty)
+    box = bounding_box(empty, SPARE)
     if box is None:
         return tissue
     i, j, k = ndimage.distance_transform_edt(
@@ -125,7 +127,7 @@ def _filled(
 
 def _near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What is within `CLEFT_MM` of a mask, and the mask."""
-    box = _about(mask)
+    box = bounding_box(mask, SPARE)
     near = np.zeros(mask.shape, bool)
     if box is not None:
         distance = ndimage.distance_transform_edt(~mask[box], sampling=SPACING_MM)
@@ -136,19 +138,6 @@ def _near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A mask and its clefts."""
     return ~_near(~_near(mask))
-
-
-def _about(mask: NDArray[np.bool_]) -> Box | None:
-    """The box of a mask and of what is near it; None for an empty one."""
-    box = bounding_box(mask)
-    if box is None:
-        return None
-    spare = round(2 * CLEFT_MM / SPACING_MM)
-    i, j, k = (
-        slice(max(0, s.start - spare), min(n, s.stop + spare))
-        for s, n in zip(box, mask.shape, strict=True)
-    )
-    return (i, j, k)
 
 
 def _cavity(tissue: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from hepatica.core.volume import Label, LabelMap, Volume
 from hepatica.model.plan import CLASSES, Plan
 from hepatica.pipeline.preprocess import preprocess
 from hepatica.synth import curve, implant
-from hepatica.synth.patient import TRAINING as LESIONS
+from hepatica.synth.recipe import TRAINING as LESIONS
 from hepatica.train.augment import augment
 from hepatica.train.config import Training
 from hepatica.train.samples import TRAINING, Case, Sample, view

@@ -42,7 +42,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ema
         Decay of the running mean of the weights, which is what is kept; 0 keeps the weights.
     precision
-        ``"bf16"`` computes in bfloat16 where that is exact enough.
+        ``"bf16"`` computes in bfloat16 where that is exact enough and the device has
+        instructions for it, else like ``"fp32"``.
     stage2_from
         What the weights of stage 2 start from.
     box_margin_voxels

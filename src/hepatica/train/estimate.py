@@ -107,8 +107,8 @@ def report(
         msgspec.json.format(msgspec.json.encode(training), indent=2).decode(),
         "Plan:",
         plan.to_json().decode().rstrip(),
-        f"Estimate on {world.device} ({torch.get_num_threads()} threads), from a "
-        f"{_times(PIECE)} piece in proportion"
+        f"Estimate on {world.device} ({torch.get_num_threads()} threads, "
+        f"{world.computes_in(training.precision)}), from a {_times(PIECE)} piece in proportion"
         + ("" if counted else f", for a data set of {PAPER_CASES} cases")
         + ":",
     ]

@@ -51,7 +51,7 @@ def gather(
         Which cases (of its `fold`, from 1) are for training and which for validation;
         without one it is the split in `run`, and without that a new one, written there.
     """
-    real = [a for folder in folders for a in anatomies.anatomies(folder, tuple(exclude))]
+    real = anatomies.gather(folders, exclude)
     if data is None:
         return Material(real)
     dataset = formats.find(data, labels)

@@ -13,6 +13,7 @@ from hepatica.pipeline.preprocess import network_grid, preprocess
 from hepatica.synth import patient
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.recipe import COHORT, TRAINING
 from hepatica.train.config import Training
 from hepatica.train.samples import NATIVE, Case, Sample, view
 
@@ -43,11 +44,13 @@ class Synthetic:
         total = sum(share for _, share in pools)
         self._pools = [(pool, share / total) for pool, share in pools]
         self._made: dict[int, Anatomy] = {}
+        # Forms of real tumours, if there are any, suit every liver.
+        self._shapes = tuple({id(s): s for a in anatomies for s in a.shapes}.values())
 
     def sample(self, rng: np.random.Generator, number: int, purpose: int) -> Sample:
         """One patient, drawn with `rng`, as the stage's network sees it."""
         while True:
-            drawn = patient.draw(rng, self._anatomy(rng), patient.TRAINING, str(number))
+            drawn = patient.draw(rng, self._anatomy(rng), TRAINING, str(number))
             scan = self._field_of_view(rng, drawn)
             if scan is not None:
                 break
@@ -60,7 +63,7 @@ class Synthetic:
     def case(self, number: int) -> Case:
         """A patient as a cohort has them: the paper's lesions, physics alone."""
         rng = np.random.default_rng([self._training.seed, self._stage, NATIVE, number])
-        recipe = replace(patient.COHORT, slice_mm=(3.0, 5.0))
+        recipe = replace(COHORT, slice_mm=(3.0, 5.0))
         drawn = patient.draw(rng, self._anatomy(rng), recipe, f"validation_{number:02d}")
         return Case(drawn.name, *patient.scan_patient(drawn, fine_mm=2.0))
 
@@ -74,7 +77,8 @@ class Synthetic:
         """Made when it is first asked for: a few seconds each."""
         if number not in self._made:
             rng = np.random.default_rng([self._training.seed, number])
-            self._made[number] = procedural_anatomy(rng, f"procedural_{number}")
+            made = procedural_anatomy(rng, f"procedural_{number}")
+            self._made[number] = replace(made, shapes=self._shapes)
         return self._made[number]
 
     def _field_of_view(self, rng: np.random.Generator, drawn: patient.Patient) -> Geometry | None:

@@ -52,10 +52,26 @@ class World:
         return float(tensor)
 
     def autocast(self, precision: str) -> AbstractContextManager[object]:
-        """Computing in bfloat16, or as it is."""
-        if precision == "fp32" or self.device.type == "mps":
+        """Computing in bfloat16, or as it is: see :meth:`computes_in`."""
+        if self.computes_in(precision) == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
+
+    def computes_in(self, precision: str) -> str:
+        """`precision`, or ``"fp32"`` where the device has no instructions for bfloat16.
+
+        There it would be emulated: on a processor with AVX2 alone, a step takes 25 times
+        as long as in fp32.
+        """
+        return precision if _has_bfloat16(self.device) else "fp32"
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    found = torch.cpu.get_capabilities()
+    instructions = ("avx512_bf16", "amx_bf16", "bf16")
+    return device.type == "cpu" and any(found.get(name) for name in instructions)
 
 
 def join(device: str = "auto") -> World:
