@@ -24,6 +24,8 @@ def test_bench_synth(monkeypatch, capsys):
         assert 0.01 < timing["low_s"] <= timing["median_s"] <= timing["high_s"] < 60
     assert found["timings"][0]["wanted_s"] == benchmark.STAGE1_WANTED_S
     assert "96x96x64" in found["timings"][0]["what"]
+    slow = found["timings"][0]["median_s"] > found["timings"][0]["wanted_s"]
+    assert found["verdict"] == ("slower than wanted" if slow else "as wanted")
 
 
 def test_the_first_patient_is_not_counted(monkeypatch):
@@ -42,6 +44,18 @@ def test_table_says_what_it_was_measured_on():
     assert "median 0.200 s, 5 to 95 % 0.100 to 0.400 s" in lines[1]
     assert "at most 0.15 s" in lines[1]
     assert benchmark.cpu_name()
+
+
+@pytest.mark.parametrize(
+    ("median_s", "said"),
+    [(0.1, "as wanted"), (0.15, "as wanted"), (0.1501, "slower than wanted")],
+)
+def test_it_ends_with_a_verdict(median_s, said):
+    timing = benchmark.Timing("stage 1", 3, median_s, 0.1, 0.4, 0.15)
+    # What nothing is asked of may take its time.
+    free = benchmark.Timing("stage 2", 3, 9.0, 9.0, 9.0)
+    found = benchmark.Benchmark("A processor", 5, (timing, free))
+    assert benchmark.table(found).splitlines()[-1] == f"Verdict: {said}."
 
 
 def test_it_needs_no_torch():

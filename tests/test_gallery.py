@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from hepatica import gallery
 from hepatica.io import patients
-from hepatica.results.sheet import CELL_PX, contact_sheet, corner_px, size_px
+from hepatica.results.notice import RESEARCH_ONLY
+from hepatica.results.sheet import CELL_PX, GAP_PX, TITLE_PX, contact_sheet, corner_px, size_px
 from hepatica.synth import lesions, patient, signal
 from hepatica.synth.procedural import procedural_anatomy
 
@@ -65,17 +68,71 @@ def test_sheets_of_a_cohort_have_a_tile_for_each(tmp_path, anatomy):
     sheet, cohort = (opened(p) for p in found)
     tiles = 2 * len(signal.PHASES) + len(gallery.KINDS)
     assert sheet.size == size_px(tiles, gallery.COLUMNS)
-    assert cohort.size == size_px(1, gallery.COLUMNS)
+    assert cohort.size == size_px(1, 2)
     for number in range(tiles):
         left, top = corner_px(number, gallery.COLUMNS)
         box = (left, top, left + CELL_PX[0], top + CELL_PX[1])
         assert np.asarray(sheet.crop(box).convert("L")).std() > 10, number
 
 
-def test_no_more_patients_than_can_be_looked_at(tmp_path, anatomy):
-    (image,) = patients.write_cohort(tmp_path, 1, 6, [anatomy])
-    found = gallery.cohort([image] * 30)
-    assert found.size == size_px(gallery.MOST_PATIENTS, gallery.COLUMNS)
+@pytest.fixture(scope="module")
+def one(tmp_path_factory, anatomy):
+    (image,) = patients.write_cohort(tmp_path_factory.mktemp("one"), 1, 6, [anatomy])
+    return image
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 2), (2, 2), (3, 3), (6, 6), (7, 6)])
+def test_a_sheet_is_as_wide_as_it_has_patients(one, n, columns):
+    assert gallery.cohort([one] * n).size == size_px(n, columns)
+
+
+def test_no_more_patients_than_can_be_looked_at(one):
+    assert gallery.cohort([one] * 30).size == size_px(24, 6)
+
+
+def test_no_sheet_cuts_the_line_below_it(one):
+    wide = ImageFont.load_default(14).getlength(RESEARCH_ONLY)
+    assert gallery.cohort([one]).width > wide + 2 * GAP_PX
+    assert size_px(1, 1)[0] < wide
+
+
+@pytest.mark.parametrize(
+    ("told", "title"),
+    [
+        ({"protocol": {"phase": "late_arterial", "fat": "opposed"}}, "p1, late arterial"),
+        ({"protocol": "arbitrary contrast"}, "p1, arbitrary contrast"),
+        ({"curve": [1, 2]}, "p1, own contrast"),
+        (None, "p1, own contrast"),
+    ],
+)
+def test_titles_name_the_phase(tmp_path, told, title):
+    if told is not None:
+        (tmp_path / "p1.json").write_text(json.dumps(told))
+    assert gallery.cohort_title(tmp_path / "p1.nii.gz") == title
+
+
+def test_what_is_drawn_has_the_title_of_its_phase(one, tmp_path):
+    shutil.copytree(one.parents[1], tmp_path, dirs_exist_ok=True)
+    image = tmp_path / "images" / one.name
+    pictures = []
+    for phase in ("pre", "delayed", "delayed"):
+        image.with_name("patient_0001.json").write_text(json.dumps({"protocol": {"phase": phase}}))
+        pictures.append(np.asarray(gallery.cohort([image])))
+    np.testing.assert_array_equal(pictures[1], pictures[2])
+    rows, columns = np.nonzero((pictures[0] != pictures[1]).any(axis=2))
+    left, top = corner_px(0, 2)
+    assert top - TITLE_PX <= rows.min() <= rows.max() < top
+    assert left + ImageFont.load_default(14).getlength("patient_0001") < columns.min()
+
+
+@pytest.mark.parametrize("phase", [*signal.PHASES, "arbitrary contrast"])
+def test_a_long_name_stays_in_its_cell(tmp_path, phase):
+    name = "a_study_of_the_liver_with_a_very_long_name_site_12_patient_3_0001"
+    (tmp_path / f"{name}.json").write_text(json.dumps({"protocol": phase}))
+    title = gallery.cohort_title(tmp_path / f"{name}.nii.gz")
+    assert ImageFont.load_default(14).getlength(title) < CELL_PX[0]
+    assert title.startswith("a_study")
+    assert "t_3_0001, " in title
 
 
 def test_a_saved_sheet_keeps_greys_and_contours(tmp_path):

@@ -19,6 +19,7 @@ from hepatica.model.plan import named_plan
 from hepatica.synth import patient
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.recipe import COHORT
 from hepatica.train.config import preset
 from hepatica.train.samples import TRAINING
 from hepatica.train.synthetic import Synthetic
@@ -76,7 +77,7 @@ def synthesis(work: Work) -> Benchmark:
 
 def measure(work: Work) -> Benchmark:
     """The same in this process, on as many threads as it has."""
-    pool = [a for f in work.folders for a in collections.anatomies(f, work.exclude)] or [
+    pool = collections.gather(work.folders, work.exclude) or [
         procedural_anatomy(np.random.default_rng([work.seed, n])) for n in range(PROCEDURAL)
     ]
     # No others are to be made: they would take longer than all that is timed.
@@ -92,8 +93,14 @@ def measure(work: Work) -> Benchmark:
     return Benchmark(cpu_name(), len(pool), tuple(timings))
 
 
+def verdict(found: Benchmark) -> str:
+    """Whether every median that is not to exceed something does not."""
+    asked = [(t.median_s, t.wanted_s) for t in found.timings if t.wanted_s is not None]
+    return "as wanted" if all(median <= most for median, most in asked) else "slower than wanted"
+
+
 def table(found: Benchmark) -> str:
-    """Lines for people."""
+    """Lines for people; the verdict is the last."""
     lines = [f"{found.cpu}, one core; {found.anatomies} anatomies"]
     for timing in found.timings:
         wanted = "" if timing.wanted_s is None else f"; wanted: at most {timing.wanted_s:.2f} s"
@@ -101,7 +108,7 @@ def table(found: Benchmark) -> str:
             f"{timing.what}: median {timing.median_s:.3f} s,"
             f" 5 to 95 % {timing.low_s:.3f} to {timing.high_s:.3f} s{wanted}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, f"Verdict: {verdict(found)}."])
 
 
 def cpu_name() -> str:
@@ -126,7 +133,7 @@ def _sample(stream: Synthetic, rng: np.random.Generator) -> None:
 
 def _scan(pool: Sequence[Anatomy], rng: np.random.Generator) -> None:
     anatomy = pool[int(rng.integers(len(pool)))]
-    patient.scan_patient(patient.draw(rng, anatomy, patient.COHORT, "benchmark"))
+    patient.scan_patient(patient.draw(rng, anatomy, COHORT, "benchmark"))
 
 
 def _timed(

@@ -12,18 +12,23 @@ from PIL import Image
 from scipy import ndimage
 
 from hepatica.io import atomically, case_name, make_folder, read, read_labelmap
-from hepatica.io.patients import labels_of
+from hepatica.io.cohort import labels_of, told_of
 from hepatica.results.panels import LESION_COLOUR, LIVER_COLOUR
 from hepatica.results.sheet import Tile, contact_sheet
 from hepatica.synth import lesion_kinds, lesions, patient, signal
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.fields import covering
 from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.recipe import COHORT
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue
 
 SHEET, PATIENTS = "sheet.png", "patients.png"
 
 COLUMNS = 6
+#: Fewer would be narrower than the line below them.
+FEWEST_COLUMNS = 2
+#: Longer titles would run into the next patient's.
+LONGEST_TITLE = 40
 #: More patients than that on one sheet could not be looked at.
 MOST_PATIENTS = 24
 #: Radius of the gallery's lesions, and the height of what is shown about one.
@@ -82,7 +87,7 @@ def with_one(
 
     A seed gives the same body, scan and shape of lesion in every phase.
     """
-    recipe = replace(patient.COHORT.in_phase(phase), lesion_free=1.0, look_alikes=0.0)
+    recipe = replace(COHORT.in_phase(phase), lesion_free=1.0, look_alikes=0.0)
     drawn = patient.draw(np.random.default_rng(seed), anatomy, recipe, f"{kind}_{phase}")
     coarse = covering(drawn.scan, 4)
     tissue = patient.tissues(drawn, coarse)
@@ -99,14 +104,25 @@ def with_one(
 
 
 def cohort(images: Sequence[Path]) -> Image.Image:
-    """The first 24 patients of a cohort on disk, each through its largest lesion."""
-    return contact_sheet(
-        [
-            Tile(case_name(path), read(path), read_labelmap(labels_of(path)))
-            for path in images[:MOST_PATIENTS]
-        ],
-        COLUMNS,
-    )
+    """The first 24 patients of a cohort on disk, each through its largest lesion.
+
+    Their titles name the phase. Up to six are in a row, and two columns are the least.
+    """
+    tiles = [
+        Tile(cohort_title(path), read(path), read_labelmap(labels_of(path)))
+        for path in images[:MOST_PATIENTS]
+    ]
+    return contact_sheet(tiles, min(max(len(tiles), FEWEST_COLUMNS), COLUMNS))
+
+
+def cohort_title(image: Path) -> str:
+    """The case of a cohort's image and its phase; long names lose their middle."""
+    name, protocol = case_name(image), told_of(image).get("protocol", "own contrast")
+    phase = str(protocol.get("phase") if isinstance(protocol, dict) else protocol)
+    room = LONGEST_TITLE - len(f", {phase}")
+    if len(name) > room:
+        name = f"{name[: room - 13]}…{name[-12:]}"
+    return f"{name}, {phase.replace('_', ' ')}"
 
 
 def write_sheets(
@@ -119,8 +135,13 @@ def write_sheets(
     write(gallery(seed, anatomies), folder / SHEET)
     yield folder / SHEET
     if images:
-        write(cohort(images), folder / PATIENTS)
-        yield folder / PATIENTS
+        yield write_cohort(folder, images)
+
+
+def write_cohort(folder: Path, images: Sequence[Path]) -> Path:
+    """Write ``patients.png``, the cohort; raises OutputError."""
+    write(cohort(images), folder / PATIENTS)
+    return folder / PATIENTS
 
 
 def write(picture: Image.Image, path: Path) -> None:

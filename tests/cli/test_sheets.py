@@ -45,11 +45,12 @@ def test_a_cohort_with_a_sheet_has_a_picture_of_its_patients(run, tmp_path, blan
         "images/patient_0001.json",
         "images/patient_0001.nii.gz",
         "labels/patient_0001.nii.gz",
+        "patients.csv",
         "patients.png",
         "sheet.png",
     ]
     with Image.open(tmp_path / "patients.png") as picture:
-        assert picture.size == size_px(1, gallery.COLUMNS)
+        assert picture.size == size_px(1, 2)
 
 
 def test_a_sheet_that_cannot_be_written_is_a_sentence(run, tmp_path, blank):

@@ -1,13 +1,18 @@
 import csv
 import json
+import re
+import shlex
+import shutil
 import sys
 from dataclasses import astuple, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
 
+import hepatica
 from hepatica import cli
 from hepatica.core.errors import ConfigError, InputError
 from hepatica.core.geometry import Geometry
@@ -15,10 +20,11 @@ from hepatica.core.volume import LabelMap, Volume
 from hepatica.evaluate import realism
 from hepatica.evaluate.appearance import Appearance, appearance
 from hepatica.evaluate.realism import Sample
-from hepatica.io import write_labelmap, write_volume
+from hepatica.io import read, read_labelmap, write_labelmap, write_volume
 from hepatica.synth import patient
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.recipe import TRAINING
 from hepatica.synth.tissues import Tissue
 
 GRID = Geometry.from_spacing((120, 110, 14), (1.5, 1.5, 5.0))
@@ -285,7 +291,7 @@ def test_the_recipe_is_that_of_training_in_one_phase():
     found = realism.recipe("hepatobiliary")
     assert found.phases == (0, 0, 0, 0, 1, 0)
     assert (found.random_contrast, found.cut, found.look_alikes) == (0, 0, 0)
-    assert found.slice_mm == patient.TRAINING.slice_mm
+    assert found.slice_mm == TRAINING.slice_mm
     with pytest.raises(ConfigError, match="portal_venous"):
         realism.recipe("portal")
 
@@ -357,11 +363,105 @@ def test_the_command_writes_what_it_prints(run, real_folder, tmp_path):
         assert picture.size[1] > 64 * (len(rows[0]) - 2)
 
 
+def test_it_says_how_to_ask_again(run, real_folder, tmp_path):
+    out, again = tmp_path / "the first", tmp_path / "second"
+    words = ("-n", 2, "--seed", 5, "--phase", "pre", "--exclude", "p2*", "--no-volumes")
+    assert run(real_folder, "-o", out, *words)[0] == 0
+    page = (out / "realism.md").read_text(encoding="utf-8")
+    assert (
+        "Synthetic: n = 2, seed 5, phase pre, on procedural anatomies, with Hepatica"
+        f" {hepatica.__version__}.\n"
+    ) in page
+    (command,) = re.findall(r"```sh\nhepatica realism (.*)\n```", page)
+    repeated = [again if word == str(out) else word for word in shlex.split(command)]
+    assert run(*repeated)[0] == 0
+    assert (out / "realism.csv").read_bytes() == (again / "realism.csv").read_bytes()
+
+
+def test_every_option_is_in_the_command():
+    asked = realism.Question(
+        Path("mri folder"), 3, 4, "pre", (Path("a"), Path("b c")), ("x*", "y"), True
+    )
+    assert asked.command(Path("out")) == (
+        "hepatica realism 'mri folder' -o out -n 3 --seed 4 --phase pre"
+        " --anatomies a --anatomies 'b c' --exclude 'x*' --exclude y"
+    )
+    assert replace(asked, volumes=False).command(Path("out")).endswith(" --no-volumes")
+
+
+def test_anatomies_are_named():
+    grid = Geometry.from_spacing((4, 4, 4), 2)
+    bodies = [Anatomy(name, np.zeros(grid.shape, np.uint8), grid) for name in ("b1", "b2")]
+    asked = realism.Question(Path("mri"), 3)
+    assert "on 2 real anatomies (b1, b2), with" in realism.conditions(asked, bodies)
+
+
+@pytest.mark.parametrize("name", ["realism.csv", "realism.md", "realism.png"])
+def test_an_earlier_comparison_is_kept(run, real_folder, tmp_path, name):
+    (tmp_path / name).write_text("an hour's work")
+    code, text, err = run(real_folder, "-o", tmp_path, "-n", 1, "--no-volumes")
+    assert (code, text) == (1, "")
+    assert f"{name} exists already." in err
+    assert "--overwrite" in err
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["an hour's work"]
+    assert run(real_folder, "-o", tmp_path, "-n", 1, "--no-volumes", "--overwrite")[0] == 0
+    assert (tmp_path / name).read_bytes() != b"an hour's work"
+
+
+def beside(real_folder, folder, change):
+    """The first real patient with other labels, given and returned with their grid."""
+    shutil.copy(real_folder / "anatomies.json", folder)
+    shutil.copy(real_folder / "p1_t2.nii.gz", folder)
+    labels = read_labelmap(real_folder / "p1_organs.nii.gz")
+    write_labelmap(folder / "p1_organs.nii.gz", change(labels))
+    return list(realism.real(folder))
+
+
+def test_labels_of_another_place_are_refused(real_folder, tmp_path):
+    def moved(labels):
+        affine = labels.geometry.affine.copy()
+        affine[2, 3] += 2000
+        return LabelMap(labels.labels, Geometry(labels.geometry.shape, affine))
+
+    with pytest.raises(InputError, match="p1: 100% of the labelled liver lies outside the image"):
+        beside(real_folder, tmp_path, moved)
+
+
+@pytest.mark.parametrize("share", [0.5, 2.0])
+def test_a_liver_that_is_too_small_to_measure_is_refused(real_folder, tmp_path, share):
+    def few(labels):
+        kept = np.zeros(labels.labels.shape, np.uint8)
+        where = np.argwhere(labels.labels == 1)
+        n = int(share * 5 / labels.geometry.voxel_ml)  # 5 ml are needed
+        kept[tuple(where[:n].T)] = 1
+        return LabelMap(kept, labels.geometry)
+
+    if share > 1:
+        (found,) = beside(real_folder, tmp_path, few)
+        assert found.appearance.liver_ml == pytest.approx(10, rel=0.02)
+        return
+    with pytest.raises(InputError, match=r"p1 cannot be measured: its liver has 2\.\d+ ml"):
+        beside(real_folder, tmp_path, few)
+
+
+def test_a_liver_without_signal_is_refused(real_folder, tmp_path):
+    beside(real_folder, tmp_path, lambda labels: labels)
+    volume = read(tmp_path / "p1_t2.nii.gz")
+    write_volume(tmp_path / "p1_t2.nii.gz", Volume(-volume.voxels, volume.geometry))
+    with pytest.raises(InputError, match=r"p1 cannot be measured.* or no signal"):
+        list(realism.real(tmp_path))
+
+
 def test_errors_are_sentences(run, real_folder, tmp_path):
     code, _, err = run(real_folder, "-o", tmp_path / "out", "-n", 1, "--exclude", "*")
     assert (code, "not excluded" in err, "--exclude" in err) == (1, True, True)
     code, _, err = run(tmp_path, "-o", tmp_path / "out", "-n", 1)
     assert (code, "anatomies.json" in err) == (1, True)
+    code, _, err = run(tmp_path / "nowhere", "-o", tmp_path / "out", "-n", 1)
+    assert (code, "nowhere does not exist" in err) == (1, True)
+    anatomies = ("--anatomies", tmp_path / "elsewhere")
+    code, _, err = run(real_folder, "-o", tmp_path / "out", "-n", 1, *anatomies)
+    assert (code, "elsewhere does not exist" in err) == (1, True)
     code, _, err = run(real_folder, "-o", tmp_path / "out", "-n", 1, "--phase", "t3")
     assert (code, "'t3' is not a phase" in err) == (2, True)
     assert run(real_folder, "-o", tmp_path / "out", "-n", 0)[0] == 2

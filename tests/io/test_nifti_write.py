@@ -200,3 +200,15 @@ def test_other_extensions(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=f"{name} cannot be written"):
         io.write_volume(tmp_path / name, Volume(labels(), geometry, Source("x")))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_stands_in_the_header(voxels: Any, tmp_path: Path) -> None:
+    volume = Volume(voxels, Geometry.from_spacing((9, 10, 11), 2))
+    longest = "n" * 79
+    for note in ("", "no person was imaged", longest):
+        io.write_volume(tmp_path / "a.nii.gz", volume, note)
+        assert nib.load(tmp_path / "a.nii.gz").header["descrip"].item().decode() == note
+    for note in (longest + "n", "kein Müsterfall"):
+        with pytest.raises(ValueError, match="cannot hold"):
+            io.write_volume(tmp_path / "b.nii.gz", volume, note)
+    assert not (tmp_path / "b.nii.gz").exists()

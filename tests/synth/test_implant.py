@@ -17,7 +17,6 @@ from hepatica.core.volume import Label, LabelMap, Source, Volume
 from hepatica.io import implants
 from hepatica.synth import implant, lesion_kinds, lesions, noise, shapes
 from hepatica.synth.recipe import COHORT
-from hepatica.synth.tissues import Tissue
 from tests.orientations import ORIENTATIONS, oblique, stored
 from tests.phantom import phantom
 

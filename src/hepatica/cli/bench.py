@@ -32,6 +32,6 @@ def synth(
     work = benchmark.Work(n, tuple(anatomies or ()), tuple(exclude or ()))
     found = benchmark.synthesis(work)
     if as_json:
-        console.print_json(json.dumps(asdict(found)))
+        console.print_json(json.dumps(asdict(found) | {"verdict": benchmark.verdict(found)}))
     else:
         plain(benchmark.table(found))

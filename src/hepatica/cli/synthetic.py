@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hepatica.cli.console import Anatomies, Exclude, app, plain
+from hepatica.cli.console import FAILED, SOME_FAILED, Anatomies, Exclude, app, errors, plain
+
+if TYPE_CHECKING:
+    from hepatica.io.implants import Host, Task
+
+#: As `hepatica.synth.signal` has them; to import it takes longer than to show help.
+PHASES = "pre, late_arterial, portal_venous, delayed, hepatobiliary or t2"
+RANDOM_PHASE = (
+    "lesions get the contrast of a phase drawn at random for each image; if you know its phase,"
+    " say so, for example --phase portal_venous."
+)
 
 
 @app.command()
@@ -20,7 +31,7 @@ def synth(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the cohort.")] = 1,
     anatomies: Anatomies = None,
     exclude: Exclude = None,
-    overwrite: Annotated[bool, typer.Option(help="Write into a cohort that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace the cohort that is there.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that make patients.")] = 1,
     sheet: Annotated[
         bool, typer.Option("--sheet", help="Draw all phases and lesions, and the patients, if any.")
@@ -36,7 +47,7 @@ def synth(
         int | None, typer.Option(min=1, max=255, help="Which label is the liver, if not 1.")
     ] = None,
     phase: Annotated[
-        str | None, typer.Option(help="Phase of the real images; else a phase at random.")
+        str | None, typer.Option(help=f"Phase of the real images: {PHASES}; else one at random.")
     ] = None,
 ) -> None:
     """Make synthetic T1CE patients with exact labels, or put lesions into real images.
@@ -51,31 +62,61 @@ def synth(
     if into is None and (liver_label is not None or phase is not None):
         raise typer.BadParameter("--liver-label and --phase are about the images of --into.")
     patterns = tuple(exclude or ())
-    real = [a for f in anatomies or () for a in collections.anatomies(f, patterns)]
-    n = n if n is not None else 0 if sheet and into is None else 1
+    real = collections.gather(anatomies or (), patterns)
+    if into is not None and livers is not None:
+        from hepatica.io import implants
+        from hepatica.synth.recipe import COHORT
+
+        recipe = COHORT if phase is None else COHORT.in_phase(phase)
+        shapes = real[0].shapes if real else ()  # each has those of all
+        task = implants.Task(n or 1, seed, recipe, liver_label, shapes)
+        hosts, alone = implants.pair(into, livers, patterns)
+        for name in alone:
+            plain(f"{name} has no label map and is left out.")
+        if phase is None:
+            errors.print(f"Note: {RANDOM_PHASE}", markup=False)
+        _put(out, hosts, task, overwrite=overwrite, workers=workers, sheet=sheet)
+        return
+    n = n if n is not None else 0 if sheet else 1
     images = []
     if n:
-        if into is not None and livers is not None:
-            from hepatica.io import implants
-            from hepatica.synth.patient import COHORT
-
-            hosts, alone = implants.pair(into, livers, patterns)
-            for name in alone:
-                plain(f"{name} has no label map and is left out.")
-            recipe = COHORT if phase is None else COHORT.in_phase(phase)
-            shapes = tuple(s for anatomy in real for s in anatomy.shapes)
-            task = implants.Task(n, seed, recipe, liver_label, shapes)
-            made = implants.write_implants(out, hosts, task, overwrite=overwrite, workers=workers)
-        else:
-            made = patients.write_cohort(out, n, seed, real, overwrite=overwrite, workers=workers)
-        for path in made:
-            plain(str(path))
-            images.append(path)
+        made = patients.write_cohort(out, n, seed, real, overwrite=overwrite, workers=workers)
+        images = list(_printed(made))
     if sheet:
         from hepatica import gallery
 
         for path in gallery.write_sheets(out, seed, real, images):
             plain(str(path))
+
+
+def _printed(paths: Iterable[Path]) -> Iterator[Path]:
+    """The same paths, each printed as soon as it is there."""
+    for path in paths:
+        plain(str(path))
+        yield path
+
+
+def _put(
+    out: Path, hosts: Sequence[Host], task: Task, *, overwrite: bool, workers: int, sheet: bool
+) -> None:
+    """Put lesions into the images that can be used, and name the others at the end."""
+    from hepatica.io import implants
+
+    failures: list[implants.Failure] = []
+    made = implants.write_implants(
+        out, hosts, task, overwrite=overwrite, workers=workers, failures=failures
+    )
+    images = list(_printed(made))
+    if sheet and images:
+        from hepatica import gallery
+
+        plain(str(gallery.write_cohort(out, images)))
+    for failure in failures:
+        errors.print(f"Error: {failure.sentence}", style="red", markup=False)
+    if failures and len(hosts) > 1:
+        plain(f"{len(hosts) - len(failures)} done, {len(failures)} failed")
+    if failures:
+        raise typer.Exit(SOME_FAILED if len(hosts) > 1 else FAILED)
 
 
 @app.command()
@@ -84,10 +125,13 @@ def realism(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for table and picture.")],
     n: Annotated[int, typer.Option("-n", min=1, help="How many synthetic patients.")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic patients.")] = 1,
-    phase: Annotated[str, typer.Option(help="Their phase, which should be the real one.")] = "t2",
+    phase: Annotated[
+        str, typer.Option(help=f"Their phase, which should be the real one: {PHASES}.")
+    ] = "t2",
     anatomies: Anatomies = None,
     exclude: Exclude = None,
     volumes: Annotated[bool, typer.Option(help="Compare the organs' volumes too.")] = True,
+    overwrite: Annotated[bool, typer.Option(help="Replace an earlier comparison.")] = False,
 ) -> None:
     """Measure how real synthetic patients look.
 
@@ -96,11 +140,12 @@ def realism(
     from hepatica.evaluate import realism
     from hepatica.io import anatomies as collections
 
-    drawn = realism.recipe(phase)
     patterns = tuple(exclude or ())
-    pool = [a for f in anatomies or () for a in collections.anatomies(f, patterns)]
+    asked = realism.Question(folder, n, seed, phase, tuple(anatomies or ()), patterns, volumes)
+    drawn = realism.recipe(phase)
+    realism.require_new(out, overwrite)
+    pool = collections.gather(asked.anatomies, patterns)
     samples = [*realism.real(folder, patterns), *realism.synthetic(n, seed, drawn, pool)]
-    measures = [m for m in realism.MEASURES if volumes or m not in realism.VOLUMES]
-    compared = realism.compare(samples, measures)
-    realism.write(out, samples, compared)
+    compared = realism.compare(samples, asked.measures)
+    realism.write(out, asked, samples, compared, pool)
     plain(realism.table(compared))

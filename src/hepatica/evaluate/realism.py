@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from io import BytesIO
@@ -11,23 +12,65 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+import hepatica
 from hepatica import io
 from hepatica.core import resample
-from hepatica.core.errors import ConfigError, InputError
-from hepatica.evaluate.appearance import Appearance, appearance
+from hepatica.core.errors import ConfigError, InputError, OutputError
+from hepatica.core.volume import LabelMap, Volume
+from hepatica.evaluate.appearance import LEAST_ML, Appearance, appearance
 from hepatica.io import anatomies as collections
 from hepatica.io import patients
 from hepatica.results import tables
 from hepatica.results.notice import RESEARCH_ONLY
 from hepatica.results.strips import Strip, strip_plot
 from hepatica.synth import patient
-from hepatica.synth.anatomy import Anatomy
-from hepatica.synth.tissues import Tissue
+from hepatica.synth.anatomy import Anatomy, require_seen
+from hepatica.synth.recipe import TRAINING, Recipe
+from hepatica.synth.tissues import LIVER_TISSUES, Tissue
 
 MEASURES = tuple(f.name for f in fields(Appearance))
 VOLUMES = ("liver_ml", "spleen_ml", "kidneys_ml")
 #: Percentiles of the synthetic patients between which a real volume should lie.
 LOW, HIGH = 5, 95
+#: What a comparison writes.
+SAMPLES, TABLE, PICTURE = "realism.csv", "realism.md", "realism.png"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is compared: a folder of real volumes with `n` synthetic patients of one phase.
+
+    Parameters
+    ----------
+    anatomies
+        Folders of those that patients are made of; procedural ones if empty.
+    exclude
+        Patterns of label files to leave out, here and there.
+    volumes
+        Whether the organs' volumes are compared, too.
+    """
+
+    folder: Path
+    n: int = 60
+    seed: int = 1
+    phase: str = "t2"
+    anatomies: tuple[Path, ...] = ()
+    exclude: tuple[str, ...] = ()
+    volumes: bool = True
+
+    @property
+    def measures(self) -> list[str]:
+        """What is compared."""
+        return [m for m in MEASURES if self.volumes or m not in VOLUMES]
+
+    def command(self, out: Path) -> str:
+        """The command that asks the same again."""
+        words = ["hepatica", "realism", str(self.folder), "-o", str(out)]
+        words += ["-n", str(self.n), "--seed", str(self.seed), "--phase", self.phase]
+        for option, values in (("--anatomies", self.anatomies), ("--exclude", self.exclude)):
+            for value in values:
+                words += [option, str(value)]
+        return shlex.join(words if self.volumes else [*words, "--no-volumes"])
 
 
 @dataclass(frozen=True)
@@ -66,7 +109,7 @@ class Comparison:
         return tuple(c for c, v in self.real.items() if self.band and v > self.band[1])
 
 
-def recipe(phase: str) -> patient.Recipe:
+def recipe(phase: str) -> Recipe:
     """What training draws, in one phase, with physical contrast and the whole liver.
 
     Cysts and vessels that are not labelled would count as parenchyma; they are left out.
@@ -76,7 +119,7 @@ def recipe(phase: str) -> patient.Recipe:
     ConfigError
         If there is no such phase.
     """
-    return replace(patient.TRAINING.in_phase(phase), random_contrast=0.0, cut=0.0, look_alikes=0.0)
+    return replace(TRAINING.in_phase(phase), random_contrast=0.0, cut=0.0, look_alikes=0.0)
 
 
 def real(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Sample]:
@@ -85,7 +128,8 @@ def real(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Sample]:
     Raises
     ------
     InputError
-        If no mapping fits it, or it has no images, or none is left.
+        If no mapping fits it, or it has no images, or none is left; if a volume does not show
+        its labelled liver, or too little of one to measure.
     """
     collection = collections.find(folder)
     for case in collection.cases(folder, exclude):
@@ -94,12 +138,27 @@ def real(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Sample]:
                 f"{folder} has label maps without images.", "Give image_suffix in its mapping."
             )
         volume = io.read(case.image)
-        tissues = resample.onto(collection.tissues_of(case), volume.geometry)
-        yield Sample(case.name, "real", appearance(volume, tissues.labels))
+        yield Sample(case.name, "real", _measured(case.name, volume, collection.tissues_of(case)))
+
+
+def _measured(name: str, volume: Volume, labels: LabelMap) -> Appearance:
+    """How a real volume looks; `labels` hold :class:`Tissue` values."""
+    liver = np.isin(labels.labels, (*LIVER_TISSUES, Tissue.LESION))
+    require_seen(name, liver, labels.geometry, volume.geometry)
+    tissue = resample.onto(labels, volume.geometry).labels
+    found = appearance(volume, tissue)
+    if found == Appearance():
+        volume_ml = np.isin(tissue, LIVER_TISSUES).sum() * volume.geometry.voxel_ml
+        raise InputError(
+            f"{name} cannot be measured: its liver has {volume_ml:.3g} ml, of which at least"
+            f" {LEAST_ML:g} ml are needed, or no signal.",
+            "Check image and labels, or leave it out with --exclude.",
+        )
+    return found
 
 
 def synthetic(
-    n: int, seed: int, drawn: patient.Recipe, anatomies: Sequence[Anatomy] = ()
+    n: int, seed: int, drawn: Recipe, anatomies: Sequence[Anatomy] = ()
 ) -> Iterator[Sample]:
     """Measure patients 1 to `n`; each depends on the seed, its number and the anatomies alone.
 
@@ -177,7 +236,28 @@ def picture(compared: Sequence[Comparison]) -> Image.Image:
     return strip_plot(strips, caption)
 
 
-def write(out: Path, samples: Sequence[Sample], compared: Sequence[Comparison]) -> None:
+def require_new(out: Path, overwrite: bool) -> None:
+    """Refuse to replace an earlier comparison, unless that is asked for.
+
+    Raises
+    ------
+    OutputError
+        If one of its files is there.
+    """
+    there = [out / name for name in (SAMPLES, TABLE, PICTURE) if (out / name).exists()]
+    if there and not overwrite:
+        raise OutputError(
+            f"{there[0]} exists already.", "Choose another folder, or use --overwrite."
+        )
+
+
+def write(
+    out: Path,
+    question: Question,
+    samples: Sequence[Sample],
+    compared: Sequence[Comparison],
+    anatomies: Sequence[Anatomy] = (),
+) -> None:
     """Write ``realism.csv``, ``realism.md`` and ``realism.png`` to `out`.
 
     Raises
@@ -186,11 +266,22 @@ def write(out: Path, samples: Sequence[Sample], compared: Sequence[Comparison]) 
         If they cannot be written.
     """
     io.make_folder(out)
-    io.write_text(out / "realism.csv", samples_csv(samples, [c.measure for c in compared]))
-    io.write_text(out / "realism.md", f"{table(compared)}\n\n{RESEARCH_ONLY}\n")
+    io.write_text(out / SAMPLES, samples_csv(samples, [c.measure for c in compared]))
+    asked = f"{conditions(question, anatomies)}\n\n```sh\n{question.command(out)}\n```"
+    io.write_text(out / TABLE, f"{table(compared)}\n\n{asked}\n\n{RESEARCH_ONLY}\n")
     png = BytesIO()
     picture(compared).save(png, "PNG")
-    io.write_bytes(out / "realism.png", png.getvalue())
+    io.write_bytes(out / PICTURE, png.getvalue())
+
+
+def conditions(question: Question, anatomies: Sequence[Anatomy] = ()) -> str:
+    """What was compared, in a sentence or two."""
+    bodies = f"{len(anatomies)} real anatomies" if anatomies else "procedural anatomies"
+    names = f" ({', '.join(a.name for a in anatomies)})" if anatomies else ""
+    return (
+        f"Synthetic: n = {question.n}, seed {question.seed}, phase {question.phase}, on"
+        f" {bodies}{names}, with Hepatica {hepatica.__version__}."
+    )
 
 
 def _numbers(values: Sequence[float], percentiles: tuple[int, int, int]) -> list[str]:

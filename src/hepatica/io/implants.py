@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -11,15 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hepatica.core.errors import InputError
+from hepatica.core.errors import HepaticaError, InputError, OutputError
 from hepatica.core.volume import Label, LabelMap, Volume
-from hepatica.io import case_name, find_inputs, read, read_labelmap
-from hepatica.io.pairing import by_case, label_files, longest_beginning, named_as_labels
-from hepatica.io.patients import require_new, write_files
+from hepatica.io import case_name, cohort, find_inputs, read, read_labelmap
+from hepatica.io.pairing import by_case, case_of, label_files, longest_beginning, named_as_labels
 from hepatica.io.workers import in_order
 from hepatica.synth import implant
-from hepatica.synth.patient import COHORT, Recipe
+from hepatica.synth.recipe import COHORT, Recipe
 from hepatica.synth.shapes import Shape
+
+#: What the header of an image says: whoever opens it sees what it is.
+NOTE = "Hepatica: real image with synthetic lesions; not for diagnosis"
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ def read_host(host: Host, liver_label: int | None = None) -> tuple[Volume, Label
     Raises
     ------
     InputError
-        If the grids differ, there is no liver, or the labels are not ours.
+        If the grids differ, there is no liver, the labels are not ours, or the liver's
+        signal is not positive.
     """
     volume, labels = read(host.image), read_labelmap(host.labels)
     name = host.labels.name
@@ -123,38 +127,132 @@ def read_host(host: Host, liver_label: int | None = None) -> tuple[Volume, Label
         known = (known == liver_label).astype(np.uint8)
     elif other := sorted(set(np.unique(known).tolist()) - {int(v) for v in Label}):
         raise InputError(f"{name} has labels {other}, which are not liver (1) or tumour (2).", hint)
-    if not (known == Label.PARENCHYMA).any():
+    liver = volume.voxels[known == Label.PARENCHYMA]
+    if not liver.size:
         raise InputError(f"{name} has no liver.", hint)
+    if (level := float(np.median(liver))) <= 0:
+        raise InputError(
+            f"The liver's median signal in {host.image.name} is {level:g}; lesions multiply it.",
+            "Give an image of positive signals, such as a magnitude image.",
+        )
     return volume, LabelMap(known, volume.geometry)
 
 
+@dataclass(frozen=True)
+class Failure:
+    """An image that got no lesions, and why in a sentence."""
+
+    case: str
+    sentence: str
+
+
 def write_implants(
-    folder: Path, hosts: Sequence[Host], task: Task, *, overwrite: bool = False, workers: int = 1
+    folder: Path,
+    hosts: Sequence[Host],
+    task: Task,
+    *,
+    overwrite: bool = False,
+    workers: int = 1,
+    failures: list[Failure] | None = None,
 ) -> Iterator[Path]:
     """Write variants of every image like a cohort, yielding each.
+
+    All variants of an image are one patient in ``folder/patients.csv``, and so are those of
+    images that share a label map.
+
+    Parameters
+    ----------
+    failures
+        Gets the images that cannot be used, while the others go on; None: the first one
+        ends it.
 
     Raises
     ------
     InputError
         As :func:`read_host`.
     OutputError
-        If there are images already and `overwrite` is not asked for, or for the disk.
+        As :func:`hepatica.io.cohort.begin`, if an image lies in the cohort that is to be
+        overwritten, or for the disk.
     ResourceError
         If a worker process was ended from outside.
     """
-    require_new(folder, overwrite)
-    for paths in in_order(partial(_write, folder, task), hosts, min(workers, len(hosts))):
+    _require_apart(folder, hosts, overwrite)
+    persons = _persons(hosts)
+    planned = {_name(h, n): persons[h.case] for h in hosts for n in range(1, task.n + 1)}
+    cohort.begin(folder, planned, overwrite)
+    work = partial(_write, folder, task, failures is not None)
+    made: set[str] = set()
+    for paths, failure in in_order(work, hosts, min(workers, len(hosts))):
+        made.update(map(case_name, paths))
         yield from paths
+        if failure is not None and failures is not None:
+            failures.append(failure)
+    if failures:
+        cohort.write_patients(folder, {c: p for c, p in planned.items() if c in made})
 
 
-def _write(folder: Path, task: Task, host: Host) -> list[Path]:
-    volume, labels = read_host(host, task.liver_label)
-    written = []
-    for number in range(1, task.n + 1):
-        rng = np.random.default_rng([task.seed, zlib.crc32(host.case.encode()), number])
-        drawn = implant.draw(rng, volume, labels.parenchyma, task.recipe, task.shapes)
-        made, truth = implant.apply(drawn, volume, labels)
-        name = f"{host.case}_{number:04d}"
-        known = {"name": name, "into": host.case, "into_sha256": volume.source.sha256}
-        written.append(write_files(folder, name, made, truth, known | implant.describe(drawn))[0])
-    return written
+def _require_apart(folder: Path, hosts: Sequence[Host], overwrite: bool) -> None:
+    """Refuse to remove what is to be read."""
+    written = {(folder / part).resolve() for part in (cohort.IMAGES, cohort.LABELS)}
+    for path in (path for host in hosts for path in (host.image, host.labels)):
+        if overwrite and path.resolve().parent in written:
+            raise OutputError(
+                f"{path} is to get lesions and lies in the cohort that is to be overwritten.",
+                "Choose another folder with -o.",
+            )
+
+
+def _persons(hosts: Sequence[Host]) -> dict[str, str]:
+    """Who is on each image: the case itself, or that of the label map if others have it, too."""
+    users = Counter(host.labels for host in hosts)
+    return {h.case: h.case if users[h.labels] == 1 else case_of(h.labels) for h in hosts}
+
+
+def _name(host: Host, number: int) -> str:
+    return f"{host.case}_{number:04d}"
+
+
+def _write(
+    folder: Path, task: Task, forgiving: bool, host: Host
+) -> tuple[list[Path], Failure | None]:
+    """The variants of an image as far as they could be made, and what went wrong.
+
+    Only who is `forgiving` is told so; else it is raised.
+    """
+    written: list[Path] = []
+    try:
+        volume, labels = read_host(host, task.liver_label)
+        for number in range(1, task.n + 1):
+            written.append(_write_variant(folder, task, host, number, volume, labels))
+    except OutputError:
+        raise  # the others could not be written either
+    except Exception as error:
+        if not forgiving:
+            raise
+        return written, Failure(host.case, _sentence(host, error))
+    return written, None
+
+
+def _sentence(host: Host, error: Exception) -> str:
+    if isinstance(error, HepaticaError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"{host.case} needs more memory than there is."
+    # A fault of ours in one case must not cost the others their result.
+    return f"{host.case}: unexpected {type(error).__name__}: {error}"
+
+
+def _write_variant(
+    folder: Path, task: Task, host: Host, number: int, volume: Volume, labels: LabelMap
+) -> Path:
+    rng = np.random.default_rng([task.seed, zlib.crc32(host.case.encode()), number])
+    drawn = implant.draw(rng, volume, labels.parenchyma, task.recipe, task.shapes)
+    made, truth = implant.apply(drawn, volume, labels)
+    told = {
+        "name": _name(host, number),
+        "into": host.case,
+        "into_sha256": volume.source.sha256,
+        "cohort_seed": task.seed,
+        "number": number,
+    }
+    return cohort.write_case(folder, made, truth, told | implant.describe(drawn), NOTE)[0]

@@ -41,6 +41,8 @@ _NOT_SCALAR = {128: _COLOUR, 2304: _COLOUR, 32: _COMPLEX, 1792: _COMPLEX, 2048: 
 #: NIfTI's units of length: metre, millimetre (and unknown), micrometre.
 _UNIT_MM = {1: 1000.0, 3: 0.001}
 _DISAGREE_MM = 1.0
+#: The field `descrip` has 80 bytes, and the last one ends it.
+_LONGEST_NOTE = 79
 _PLACE = (
     "dim_info",
     "xyzt_units",
@@ -125,21 +127,31 @@ def write_labelmap(path: str | Path, labelmap: LabelMap, header: Any = None) -> 
     _write(path, result, labelmap.labels)
 
 
-def write_volume(path: str | Path, volume: Volume) -> None:
+def write_volume(path: str | Path, volume: Volume, note: str = "") -> None:
     """Write a volume, atomically: int16 if that loses nothing, else float32.
 
     The header is treated as in :func:`write_labelmap`, but one that does not fit, as after
     a crop, is not used.
 
+    Parameters
+    ----------
+    note
+        What the header says of it (`descrip`); ASCII, up to 79 characters.
+
     Raises
     ------
     OutputError
         If the name has another extension or the file cannot be written.
+    ValueError
+        If the note does not fit.
     """
+    if not note.isascii() or len(note) > _LONGEST_NOTE:
+        raise ValueError(f"the header cannot hold the note {note!r}")
     try:
         result = _header_for(volume.geometry, volume.source.header)
     except ValueError:
         result = _header_for(volume.geometry, None)
+    result["descrip"] = note.encode("ascii")
     voxels: NDArray[Any] = volume.voxels
     if voxels.min() >= -32768 and voxels.max() <= 32767:
         whole = voxels.astype(np.int16)

@@ -1,25 +1,23 @@
-"""Synthetic patients on disk: image, exact labels, and what was drawn."""
+"""Synthetic patients on disk: drawn and made one by one, in as many processes as there may be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
-from hepatica.core.errors import OutputError
-from hepatica.core.volume import LabelMap, Volume
-from hepatica.io.atomic import make_folder, write_bytes
-from hepatica.io.nifti import write_labelmap, write_volume
+from hepatica.io import cohort
 from hepatica.io.workers import in_order
 from hepatica.synth.anatomy import Anatomy
-from hepatica.synth.patient import COHORT, Patient, Recipe, describe, draw, scan_patient
+from hepatica.synth.patient import Patient, describe, draw, scan_patient
 from hepatica.synth.procedural import procedural_anatomy
+from hepatica.synth.recipe import COHORT, Recipe
 
-IMAGES, LABELS = "images", "labels"
+#: What the header of an image says: whoever opens it sees what it is.
+NOTE = "Hepatica: synthetic, no person was imaged; not for diagnosis"
 
 
 def patient(
@@ -29,38 +27,15 @@ def patient(
     return _Draft.begin(cohort_seed, number, anatomies).draw(recipe)
 
 
-def write_patient(made: Patient, folder: Path) -> tuple[Path, Path]:
-    """Write image, labels and parameters of a patient; returns the first two paths."""
-    return write_files(folder, made.name, *scan_patient(made), describe(made))
-
-
-def write_files(
-    folder: Path, name: str, volume: Volume, labels: LabelMap, drawn: dict[str, object]
+def write_patient(
+    made: Patient, folder: Path, origin: Mapping[str, object] | None = None
 ) -> tuple[Path, Path]:
-    """Write a patient's image and labels, and what was `drawn` beside the image."""
-    image = folder / IMAGES / f"{name}.nii.gz"
-    truth = labels_of(image)
-    for path in (image, truth):
-        make_folder(path.parent)
-    write_volume(image, volume)
-    write_labelmap(truth, labels, volume.source.header)
-    text = msgspec.json.format(msgspec.json.encode(drawn), indent=2)
-    write_bytes(folder / IMAGES / f"{name}.json", text + b"\n")
-    return image, truth
+    """Write image, labels and parameters of a patient; returns the first two paths.
 
-
-def labels_of(image: Path) -> Path:
-    """Where the label map of a cohort's image lies."""
-    return image.parent.parent / LABELS / image.name
-
-
-def require_new(folder: Path, overwrite: bool) -> None:
-    """Refuse to write into a cohort that is there, unless that is asked for."""
-    if not overwrite and (folder / IMAGES).exists():
-        raise OutputError(
-            f"{folder / IMAGES} exists already; two cohorts would mix.",
-            "Choose another folder, or use --overwrite.",
-        )
+    `origin` is told among the parameters: of which cohort it is.
+    """
+    volume, labels = scan_patient(made)
+    return cohort.write_case(folder, volume, labels, {**(origin or {}), **describe(made)}, NOTE)
 
 
 def write_cohort(
@@ -74,18 +49,19 @@ def write_cohort(
 ) -> Iterator[Path]:
     """Write `n` patients to ``folder/images`` and ``folder/labels``, yielding each image.
 
-    However many processes make them, they come in order and with the same bytes.
+    However many processes make them, they come in order and with the same bytes. All that
+    are made of one real anatomy are one patient in ``folder/patients.csv``.
 
     Raises
     ------
     OutputError
-        If there are images already and `overwrite` is not asked for, or for the disk.
+        As :func:`hepatica.io.cohort.begin`, or for the disk.
     ResourceError
         If a worker process was ended from outside.
     """
-    require_new(folder, overwrite)
-    drafts = (_Draft.begin(seed, number, anatomies) for number in range(1, n + 1))
-    yield from in_order(partial(_write, folder), drafts, min(workers, n))
+    drafts = [_Draft.begin(seed, number, anatomies) for number in range(1, n + 1)]
+    cohort.begin(folder, {draft.name: draft.person for draft in drafts}, overwrite)
+    yield from in_order(partial(_write, folder, seed), drafts, min(workers, n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +82,20 @@ class _Draft:
         picked = anatomies[int(rng.integers(len(anatomies)))] if anatomies else None
         return cls(rng, picked, number)
 
+    @property
+    def name(self) -> str:
+        return f"patient_{self.number:04d}"
+
+    @property
+    def person(self) -> str:
+        """Whose body it is."""
+        return self.name if self.anatomy is None else self.anatomy.name
+
     def draw(self, recipe: Recipe) -> Patient:
         anatomy = procedural_anatomy(self.rng) if self.anatomy is None else self.anatomy
-        return draw(self.rng, anatomy, recipe, f"patient_{self.number:04d}")
+        return draw(self.rng, anatomy, recipe, self.name)
 
 
-def _write(folder: Path, draft: _Draft) -> Path:
-    return write_patient(draft.draw(COHORT), folder)[0]
+def _write(folder: Path, cohort_seed: int, draft: _Draft) -> Path:
+    origin = {"cohort_seed": cohort_seed, "number": draft.number}
+    return write_patient(draft.draw(COHORT), folder, origin)[0]
