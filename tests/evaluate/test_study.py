@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hepatica.core.errors import InputError, OutputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
-from hepatica.evaluate import study
+from hepatica.evaluate import pairs, study, tables
 from hepatica.evaluate.overlap import Overlap
 from hepatica.io import write_labelmap
 
@@ -68,16 +68,17 @@ def cohort(tmp_path):
 
 
 def test_a_cohort_by_hand(cohort):
-    pairs, lonely = study.pair(cohort / "predictions", cohort / "references")
-    assert [p.case for p in pairs] == ["p1", "p2"]
+    found, lonely = pairs.pair(cohort / "predictions", cohort / "references")
+    assert [p.case for p in found] == ["p1", "p2"]
     assert lonely == ["p3"]
-    scores = {(s.case, s.region): s for s in study.score(pairs)}
+    made = study.Study(tuple(study.evaluate(found)), tuple(lonely))
+    scores = {(c.case, s.region): s for c in made.cases for s in c.regions}
     assert scores["p1", "liver"].dice == pytest.approx(2 * 108 / (108 + 216))
     assert scores["p1", "liver"].volume_error_ml == pytest.approx(-108 * 0.008)
     assert scores["p1", "tumour"].dice == 0
     assert scores["p2", "tumour"].dice is None
     out = cohort / "out"
-    study.write(out, list(scores.values()), lonely)
+    tables.write(out, made)
     summary = json.loads((out / "summary.json").read_text())
     assert summary["regions"]["liver"]["dice"]["mean"] == pytest.approx((2 / 3 + 1) / 2)
     assert summary["regions"]["tumour"]["dice"]["undefined"] == 1
@@ -86,7 +87,39 @@ def test_a_cohort_by_hand(cohort):
     lines = (out / "cases.csv").read_text().splitlines()
     assert lines[0].startswith("case,region,dice")
     assert "p2,tumour,,,," in [line[: len("p2,tumour,,,,")] for line in lines]
-    assert "p3" in study.table(list(scores.values()), lonely)
+    assert "p3" in tables.text(made)
+    # p1's lesion of eight voxels is missed, and nothing false was predicted.
+    assert summary["lesions"]["missed"] == 1
+    assert summary["lesions"]["false_per_case"] == 0
+    assert summary["lesions"]["by_diameter"]["5 to 10 mm"] == {"found": 0, "reference": 1}
+    assert summary["regions"]["liver"]["pooled"]["dice"] == pytest.approx(
+        2 * (108 + 216) / (108 + 216 + 2 * 216)
+    )
+    assert summary["agreement"]["lesion_count"]["bias"] == -0.5
+    (lesion,) = (out / "lesions.csv").read_text().splitlines()[1:]
+    assert lesion == "p1,1,0.064,5.65685,0,false,false,0,"
+
+
+def test_workers_change_nothing(cohort):
+    found, _ = pairs.pair(cohort / "predictions", cohort / "references")
+    assert list(study.evaluate(found)) == list(study.evaluate(found, workers=2))
+
+
+def test_false_lesions_have_a_row_without_hits(cohort):
+    write_labelmap(cohort / "predictions/p2_seg.nii.gz", labelmap(np.s_[2:8], np.s_[3:5, 3:5, 3:5]))
+    found, lonely = pairs.pair(cohort / "predictions", cohort / "references")
+    made = study.Study(tuple(study.evaluate(found)), tuple(lonely))
+    rows = tables.lesions_csv(made).splitlines()[1:]
+    assert rows[1] == "p2,1,0.064,5.65685,,,true,,"
+    assert tables.summary(made)["lesions"]["false_per_case"] == 0.5
+
+
+def test_nothing_at_all():
+    none = study.Study(())
+    assert none.summary("liver", "dice").mean is None
+    assert none.pooled("liver").dice is None
+    assert tables.summary(none)["lesions"]["false_per_case"] is None
+    assert none.agreement()["liver_ml"].bias is None
 
 
 def test_other_labels_need_a_meaning(tmp_path):
@@ -95,25 +128,39 @@ def test_other_labels_need_a_meaning(tmp_path):
     reference = tmp_path / "r.nii.gz"
     write_labelmap(reference, LabelMap(labels, GRID))
     write_labelmap(tmp_path / "p.nii.gz", labelmap(np.s_[2:8]))
-    pairs, _ = study.pair(tmp_path / "p.nii.gz", reference)
+    found, _ = pairs.pair(tmp_path / "p.nii.gz", reference)
     with pytest.raises(InputError, match=r"labels \[5\]"):
-        study.score(pairs)
-    assert study.score(pairs, {"liver": 5})[0].dice == 1
+        list(study.evaluate(found))
+    (scores,) = study.evaluate(found, {"liver": 5})
+    assert scores["liver"].dice == 1
 
 
 def test_other_grids_are_refused(tmp_path):
     other = Geometry.from_spacing((10, 10, 10), 2, (3, 0, 0))
     write_labelmap(tmp_path / "p.nii.gz", LabelMap(np.zeros(GRID.shape, np.uint8), GRID))
     write_labelmap(tmp_path / "r.nii.gz", LabelMap(np.zeros(GRID.shape, np.uint8), other))
-    pairs, _ = study.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    found, _ = pairs.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
     with pytest.raises(InputError, match="same grid"):
-        study.score(pairs)
+        list(study.evaluate(found))
+
+
+def test_another_grid_comes_over_if_that_is_asked_for(tmp_path):
+    """A reference on voxels of half the size: every one is what the coarse voxel about it is."""
+    fine = GRID.regrid((20, 20, 20), 1)
+    coarse = labelmap(np.s_[2:8, 2:8, 2:8])
+    write_labelmap(tmp_path / "p.nii.gz", coarse)
+    labels = coarse.labels.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    write_labelmap(tmp_path / "r.nii.gz", LabelMap(labels, fine))
+    found, _ = pairs.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    (scores,) = study.evaluate(found, resampled=True)
+    assert scores["liver"].dice == 1
+    assert scores["liver"].volume_error_ml == pytest.approx(0)
 
 
 def test_the_table_of_a_run_is_not_overwritten_by_scores(tmp_path):
     (tmp_path / "cases.csv").write_text("case,status,liver_ml\n")
     with pytest.raises(OutputError, match="another table"):
-        study.write(tmp_path, [], [])
+        tables.write(tmp_path, study.Study(()))
 
 
 def test_pairs_are_never_guessed(tmp_path):
@@ -128,33 +175,35 @@ def test_pairs_are_never_guessed(tmp_path):
             write_labelmap(tmp_path / folder / f"{file}.nii.gz", empty)
         (tmp_path / "r").mkdir(exist_ok=True)
         (tmp_path / "r" / "p7_t1ce.nii.gz").write_bytes(b"an image beside the label maps")
-    pairs, lonely = study.pair(tmp_path / "p", tmp_path / "r")
-    assert [(p.case, p.prediction.name) for p in pairs] == [
+    found, lonely = pairs.pair(tmp_path / "p", tmp_path / "r")
+    assert [(p.case, p.prediction.name) for p in found] == [
         ("chaos_1_delayed", "chaos_1_delayed_v2_seg.nii.gz"),
         ("p7", "p7_t1ce_seg.nii.gz"),
     ]
     assert lonely == ["chaos_1", "study_1", "study_1_2"]
     write_labelmap(tmp_path / "p" / "p7_t1ce_labels.nii.gz", empty)
     with pytest.raises(InputError, match="both the case p7_t1ce"):
-        study.pair(tmp_path / "p", tmp_path / "r")
+        pairs.pair(tmp_path / "p", tmp_path / "r")
     with pytest.raises(InputError, match="does not exist"):
-        study.pair(tmp_path / "nowhere", tmp_path / "r")
+        pairs.pair(tmp_path / "nowhere", tmp_path / "r")
 
 
 def test_what_was_not_drawn_is_unknown(tmp_path):
     write_labelmap(tmp_path / "p.nii.gz", labelmap(np.s_[2:8], np.s_[3:5, 3:5, 3:5]))
     write_labelmap(tmp_path / "r.nii.gz", labelmap(np.s_[2:8]))
-    pairs, _ = study.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
-    by = {s.region: s for s in study.score(pairs, {"liver": 1})}
+    found, _ = pairs.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    (by,) = study.evaluate(found, {"liver": 1})
+    assert by.lesions is None
     assert by["liver"].dice == 1
     assert by["tumour"].dice is None
     assert by["parenchyma"].volume_error_ml is None
-    assert {s.region: s.dice for s in study.score(pairs)}["tumour"] == 0
+    (by,) = study.evaluate(found)
+    assert by["tumour"].dice == 0
 
 
 def test_a_prediction_with_foreign_labels_is_refused(tmp_path):
     write_labelmap(tmp_path / "p.nii.gz", LabelMap(np.full(GRID.shape, 3, np.uint8), GRID))
     write_labelmap(tmp_path / "r.nii.gz", labelmap(np.s_[2:8]))
-    pairs, _ = study.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    found, _ = pairs.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
     with pytest.raises(InputError, match=r"p\.nii\.gz has labels \[3\]"):
-        study.score(pairs)
+        list(study.evaluate(found))

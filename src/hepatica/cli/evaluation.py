@@ -18,16 +18,20 @@ def evaluate(
     reference_labels: Annotated[
         str, typer.Option(help="Meaning of the references' labels, such as liver=5,tumour=7.")
     ] = "",
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Bring predictions onto the references' grids.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that score.")] = 1,
 ) -> None:
     """Score predictions against references.
 
     Example: hepatica evaluate out references -o scores
     """
     from hepatica import io
-    from hepatica.evaluate import study
+    from hepatica.evaluate import pairs, study, tables
 
-    pairs, lonely = study.pair(predictions, references)
-    if not pairs:
+    found, lonely = pairs.pair(predictions, references)
+    if not found:
         names = ", ".join(lonely[:8]) + (" ..." if len(lonely) > 8 else "")
         errors.print(
             f"Error: no prediction has a reference of the same name: {names}.",
@@ -35,9 +39,10 @@ def evaluate(
             markup=False,
         )
         raise typer.Exit(FAILED)
-    for one in pairs:
+    for one in found:
         if io.case_name(one.prediction).removesuffix("_seg") != io.case_name(one.reference):
             console.print(f"{one.prediction.name} against {one.reference.name}", markup=False)
-    scores = study.score(pairs, meaning(reference_labels))
-    study.write(out, scores, lonely)
-    console.print(study.table(scores, lonely), markup=False)
+    scores = study.evaluate(found, meaning(reference_labels), resampled=resample, workers=workers)
+    made = study.Study(tuple(scores), tuple(lonely))
+    tables.write(out, made)
+    console.print(tables.text(made), markup=False)

@@ -7,6 +7,7 @@ Dice and sensitivity are 0, precision is undefined.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,12 @@ class Overlap:
             int(np.count_nonzero(prediction)) - both,
             int(np.count_nonzero(reference)) - both,
         )
+
+    @classmethod
+    def pooled(cls, several: Iterable[Overlap]) -> Overlap:
+        """The voxels of several counted together."""
+        counts = [(o.true_positive, o.false_positive, o.false_negative) for o in several]
+        return cls(*(sum(c[n] for c in counts) for n in range(3)))
 
     @property
     def dice(self) -> float | None:

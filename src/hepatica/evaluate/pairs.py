@@ -1,0 +1,109 @@
+"""Which prediction belongs to which reference, and both as label maps on the reference's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hepatica import io
+from hepatica.core import resample
+from hepatica.core.errors import InputError
+from hepatica.core.volume import Label, LabelMap
+from hepatica.io.pairing import by_case, case_of, label_files, longest_beginning
+
+#: Grids whose voxels are off by no more than this are one.
+SAME_MM = 0.1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case's two files."""
+
+    case: str
+    prediction: Path
+    reference: Path
+
+
+def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
+    """Match label maps by case name; also the names that have no partner.
+
+    The case of ``p01_seg.nii.gz`` is ``p01``: endings such as ``_seg``, ``_organs`` and
+    ``_labels`` do not count. What is left may go on after the reference's case with
+    another word, as in ``p01_t1ce_seg``, if no other reference fits better and that word
+    is not a number. Two files always match.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or two files of a folder are the same case.
+    """
+    for path in (predictions, references):
+        if not path.exists():
+            raise InputError(f"{path} does not exist.", "Check the path.")
+    if predictions.is_file() and references.is_file():
+        return [Pair(case_of(references), predictions, references)], []
+    found, wanted = by_case(label_files(predictions)), by_case(label_files(references))
+    pairs = [Pair(c, found[c], wanted[c]) for c in sorted(found.keys() & wanted.keys())]
+    left = sorted(found.keys() - wanted.keys())
+    open_ = {c for c in wanted if c not in found}
+    candidates: dict[str, list[str]] = {}
+    for case in left:
+        if (best := longest_beginning(case, wanted)) in open_:
+            candidates.setdefault(best, []).append(case)
+    for case, fits in candidates.items():
+        if len(fits) == 1:
+            pairs.append(Pair(case, found[fits[0]], wanted[case]))
+            left.remove(fits[0])
+            open_.remove(case)
+    return sorted(pairs, key=lambda p: p.case), sorted({*left, *open_})
+
+
+def read_pair(
+    one: Pair, reference_labels: Mapping[str, int] | None = None, *, resampled: bool = False
+) -> tuple[LabelMap, LabelMap]:
+    """Prediction and reference of a case, in our labels, on the reference's grid.
+
+    Parameters
+    ----------
+    reference_labels
+        Which label of the reference is ``liver`` and which ``tumour``, where it is not 1
+        and 2.
+    resampled
+        Bring the prediction onto the reference's grid (nearest neighbour) if it is on
+        another one.
+
+    Raises
+    ------
+    InputError
+        If the grids differ and it is not to be `resampled`, or a label has no meaning.
+    """
+    prediction = _relabel(one.prediction, None)
+    reference = _relabel(one.reference, reference_labels)
+    if not prediction.geometry.matches(reference.geometry, tolerance_mm=SAME_MM):
+        if not resampled:
+            raise InputError(
+                f"{one.prediction.name} and {one.reference.name} are not on the same grid.",
+                "Segment the image that the reference was drawn on, or give --resample.",
+            )
+        prediction = resample.onto(prediction, reference.geometry)
+    return prediction, reference
+
+
+def _relabel(path: Path, meaning: Mapping[str, int] | None) -> LabelMap:
+    """The label map in a file, in our labels."""
+    labels = io.read_labelmap(path)
+    if meaning is None:
+        unknown = sorted(set(np.unique(labels.labels).tolist()) - {int(v) for v in Label})
+        if unknown:
+            raise InputError(
+                f"{path.name} has labels {unknown}, which are not liver (1) or tumour (2).",
+                "Say which ones of a reference are: --reference-labels liver=1,tumour=2.",
+            )
+        return labels
+    result = np.zeros_like(labels.labels)
+    for name, value in meaning.items():
+        result[labels.labels == value] = {"liver": Label.PARENCHYMA, "tumour": Label.TUMOUR}[name]
+    return LabelMap(result, labels.geometry)

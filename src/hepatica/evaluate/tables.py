@@ -1,0 +1,200 @@
+"""A study as tables and JSON, for people, spreadsheets and programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import hepatica
+from hepatica import io
+from hepatica.core.errors import OutputError
+from hepatica.evaluate.lesions import FOUND_FROM, MATCH_IOU, Lesions
+from hepatica.evaluate.scores import REGIONS, RULE, SCORES
+from hepatica.evaluate.statistics import Summary
+from hepatica.evaluate.study import Study
+from hepatica.results import tables
+from hepatica.results.notice import RESEARCH_ONLY
+
+CASES = ("case", "region", *SCORES, "prediction_ml", "reference_ml")
+LESIONS = (
+    "case",
+    "id",
+    "volume_ml",
+    "diameter_mm",
+    "hit_fraction",
+    "found",
+    "false",
+    "dice",
+    "iou",
+)
+LESION_RULE = (
+    f"A lesion is found when {FOUND_FROM:.0%} of its voxels or more are labelled tumour; a"
+    " predicted one is false when it touches none that is there. Matched are pairs, one to one,"
+    f" with an IoU of {MATCH_IOU:g} or more. Diameters are the longest axial ones."
+)
+
+
+def cases_csv(study: Study) -> str:
+    """One row per case and region; empty where undefined."""
+    return tables.table(
+        CASES,
+        (
+            (
+                case.case,
+                scores.region,
+                *(getattr(scores, name) for name in SCORES),
+                scores.prediction_ml,
+                scores.reference_ml,
+            )
+            for case in study.cases
+            for scores in case.regions
+        ),
+    )
+
+
+def lesions_csv(study: Study) -> str:
+    """One row per reference lesion, then the false ones of its case, which have no hits."""
+    rows: list[tuple[tables.Cell, ...]] = []
+    for case, lesions in study.with_lesions:
+        for x in lesions.reference:
+            rows.append(
+                (
+                    case.case,
+                    x.id,
+                    x.volume_ml,
+                    x.diameter_mm,
+                    x.hit_fraction,
+                    x.found,
+                    False,
+                    x.dice,
+                    x.iou,
+                )
+            )
+        for y in lesions.predicted:
+            if y.false:
+                rows.append(
+                    (case.case, y.id, y.volume_ml, y.diameter_mm, None, None, True, None, None)
+                )
+    return tables.table(LESIONS, rows)
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """What `summary.json` says."""
+    lesions = study.lesions
+    counted = len(study.with_lesions)
+    return {
+        "notice": RESEARCH_ONLY,
+        "hepatica": hepatica.__version__,
+        "rule": f"{RULE} {LESION_RULE}",
+        "cases": len(study.cases),
+        "without_partner": list(study.lonely),
+        "regions": {
+            region: {name: asdict(study.summary(region, name)) for name in SCORES}
+            | {"pooled": _pooled(study, region)}
+            for region in REGIONS
+        },
+        "lesions": {
+            "cases": counted,
+            "reference": len(lesions.reference),
+            "predicted": len(lesions.predicted),
+            "found": lesions.found,
+            "missed": lesions.missed,
+            "false": lesions.false,
+            "false_per_case": lesions.false / counted if counted else None,
+            "sensitivity": lesions.found / len(lesions.reference) if lesions.reference else None,
+            "matching": _matching(lesions),
+            "by_diameter": {
+                size: {"found": found, "reference": there}
+                for size, (found, there) in lesions.by_size().items()
+            },
+        },
+        "agreement": {name: asdict(a) for name, a in study.agreement().items()},
+    }
+
+
+def _pooled(study: Study, region: str) -> dict[str, float | None]:
+    voxels = study.pooled(region)
+    return {
+        "dice": voxels.dice,
+        "sensitivity": voxels.sensitivity,
+        "precision": voxels.precision,
+    }
+
+
+def _matching(lesions: Lesions) -> dict[str, float | None]:
+    return {
+        "iou": MATCH_IOU,
+        "recall": lesions.recall,
+        "precision": lesions.precision,
+        "f1": lesions.f1,
+        "panoptic_quality": lesions.panoptic_quality,
+    }
+
+
+def summary_json(study: Study) -> bytes:
+    """The summary as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(summary(study)), indent=2) + b"\n"
+
+
+def write(out: Path, study: Study) -> None:
+    """Write ``cases.csv``, ``lesions.csv`` and ``summary.json`` to `out`.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written, or a table there is another one of that name.
+    """
+    io.make_folder(out)
+    made = {"cases.csv": (CASES, cases_csv(study)), "lesions.csv": (LESIONS, lesions_csv(study))}
+    for name, (columns, _) in made.items():
+        table = out / name
+        if table.is_file() and not _begins(table, ",".join(columns[:2])):
+            raise OutputError(
+                f"{table} is another table.", "Choose another folder for the scores with -o."
+            )
+    for name, (_, text) in made.items():
+        io.write_text(out / name, text)
+    io.write_bytes(out / "summary.json", summary_json(study))
+
+
+def _begins(table: Path, columns: str) -> bool:
+    with table.open("rb") as file:
+        return file.read(len(columns)) == columns.encode()
+
+
+def text(study: Study) -> str:
+    """What a person wants to see at once: Dice of every case, the means, and the lesions."""
+    cases = [case.case for case in study.cases]
+    width = max(len(name) for name in [*cases, "median", "pooled"])
+    lines = [f"{'Dice':<{width}}" + "".join(f"{region:>16}" for region in REGIONS)]
+    for case in study.cases:
+        cells = "".join(f"{_number(case[region].dice):>16}" for region in REGIONS)
+        lines.append(f"{case.case:<{width}}{cells}")
+    found = [study.summary(region, "dice") for region in REGIONS]
+    lines.append(f"{'mean':<{width}}" + "".join(f"{mean_sd(s):>16}" for s in found))
+    lines.append(f"{'median':<{width}}" + "".join(f"{_number(s.median):>16}" for s in found))
+    pooled = "".join(f"{_number(study.pooled(region).dice):>16}" for region in REGIONS)
+    lines.append(f"{'pooled':<{width}}{pooled}")
+    lesions = study.lesions
+    if study.with_lesions:
+        lines.append(
+            f"Lesions: {lesions.found} of {len(lesions.reference)} found, {lesions.missed} missed,"
+            f" {lesions.false} false; F1 of one-to-one matching {_number(lesions.f1)}"
+        )
+    lines += [f"Without partner: {name}" for name in study.lonely]
+    return "\n".join([*lines, RULE, *([LESION_RULE] if study.with_lesions else [])])
+
+
+def mean_sd(s: Summary, digits: int = 3) -> str:
+    """Mean ± SD as the paper writes it; a dash where no case defines it."""
+    if s.mean is None:
+        return "-"
+    spread = "" if s.sd is None else f" ± {s.sd:.{digits}f}"
+    return f"{s.mean:.{digits}f}{spread}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
