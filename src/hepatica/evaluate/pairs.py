@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hepatica import io
 from hepatica.core import resample
 from hepatica.core.errors import InputError
+from hepatica.core.geometry import Geometry
 from hepatica.core.volume import Label, LabelMap
 from hepatica.io.pairing import by_case, case_of, label_files, longest_beginning
 
 #: Grids whose voxels are off by no more than this are one.
 SAME_MM = 0.1
+#: How the file with a case's lesion probabilities goes on after its name.
+PROBABILITY = "_tumour_probability.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,26 @@ def read_pair(
             )
         prediction = resample.onto(prediction, reference.geometry)
     return prediction, reference
+
+
+def read_probability(one: Pair, geometry: Geometry) -> NDArray[np.float32] | None:
+    """The lesion probability (i, j, k) beside a prediction, on `geometry`; None without one.
+
+    It is what ``hepatica segment --save-probabilities`` writes.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    name = f"{io.case_name(one.prediction).removesuffix('_seg')}{PROBABILITY}"
+    path = one.prediction.with_name(name)
+    if not path.is_file():
+        return None
+    volume = io.read(path)
+    if volume.geometry.matches(geometry, tolerance_mm=SAME_MM):
+        return volume.voxels
+    return resample.onto(volume, geometry).voxels
 
 
 def _relabel(path: Path, meaning: Mapping[str, int] | None) -> LabelMap:

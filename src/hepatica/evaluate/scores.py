@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
+from hepatica.evaluate.corrections import Change, change
+from hepatica.evaluate.froc import Point, curve
 from hepatica.evaluate.lesions import Lesions
 from hepatica.evaluate.overlap import Overlap
 from hepatica.evaluate.surfaces import Surfaces
@@ -97,12 +99,21 @@ class RegionScores:
 class CaseScores:
     """One case: its regions in the order of `REGIONS`, and its lesions.
 
-    `lesions` is None where the reference has none drawn.
+    Parameters
+    ----------
+    lesions
+        None where the reference has none drawn.
+    change
+        What was changed, if the reference is a correction of the prediction.
+    froc
+        The free-response curve; None without probabilities.
     """
 
     case: str
     regions: tuple[RegionScores, ...]
     lesions: Lesions | None
+    change: Change | None = None
+    froc: tuple[Point, ...] | None = None
 
     def __getitem__(self, region: str) -> RegionScores:
         return self.regions[REGIONS.index(region)]
@@ -113,6 +124,7 @@ def score(
     prediction: LabelMap,
     reference: LabelMap,
     drawn: Collection[str] = ("liver", "tumour"),
+    probability: NDArray[np.float32] | None = None,
 ) -> CaseScores:
     """Score a prediction against a reference on the same grid.
 
@@ -121,6 +133,8 @@ def score(
     drawn
         What the reference shows. Where it has no tumours drawn, its liver is the whole
         liver and only that is scored.
+    probability
+        Of lesions, (i, j, k) on that grid.
     """
     geometry = reference.geometry
     masks = {
@@ -136,7 +150,12 @@ def score(
         else:
             ml = int(np.count_nonzero(ours)) * geometry.voxel_ml
             regions.append(RegionScores(region, None, ml, None))
-    lesions = None
-    if "tumour" in drawn:
-        lesions = Lesions.between(*masks["tumour"], geometry)
-    return CaseScores(case, tuple(regions), lesions)
+    if "tumour" not in drawn:
+        return CaseScores(case, tuple(regions), None)
+    return CaseScores(
+        case,
+        tuple(regions),
+        Lesions.between(*masks["tumour"], geometry),
+        change(prediction, reference) if {"liver", "tumour"} <= set(drawn) else None,
+        None if probability is None else curve(probability, reference.tumour),
+    )

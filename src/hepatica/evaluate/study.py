@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from hepatica.evaluate.froc import Point, pooled
 from hepatica.evaluate.lesions import Lesions
 from hepatica.evaluate.overlap import Overlap
-from hepatica.evaluate.pairs import Pair, read_pair
+from hepatica.evaluate.pairs import Pair, read_pair, read_probability
 from hepatica.evaluate.scores import CaseScores, score
 from hepatica.evaluate.statistics import Agreement, Summary
 from hepatica.io.workers import in_order
@@ -50,6 +51,11 @@ class Study:
     def lesions(self) -> Lesions:
         """Those of all cases together."""
         return Lesions.all([lesions for _, lesions in self.with_lesions])
+
+    @property
+    def froc(self) -> tuple[Point, ...]:
+        """The free-response curve of the cases that have probabilities; () without any."""
+        return pooled([case.froc for case in self.cases if case.froc is not None])
 
     def agreement(self) -> dict[str, Agreement]:
         """How counts of lesions and volumes in ml agree, case by case."""
@@ -98,4 +104,5 @@ def evaluate(
 def _scored(reference_labels: Mapping[str, int] | None, resampled: bool, one: Pair) -> CaseScores:
     prediction, reference = read_pair(one, reference_labels, resampled=resampled)
     drawn = ("liver", "tumour") if reference_labels is None else tuple(reference_labels)
-    return score(one.case, prediction, reference, drawn)
+    probability = read_probability(one, reference.geometry) if "tumour" in drawn else None
+    return score(one.case, prediction, reference, drawn, probability)

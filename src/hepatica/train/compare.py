@@ -25,6 +25,7 @@ from hepatica.train.cascade import Learned, Settings, learn
 from hepatica.train.config import Training
 from hepatica.train.material import Material
 from hepatica.train.samples import Case
+from hepatica.train.synthetic import procedural
 from hepatica.train.validate import REGIONS, engine
 from hepatica.train.world import World, join
 
@@ -78,6 +79,10 @@ def compare(
     finished is not trained again.
     """
     world = join(settings.device)
+    if not material.cases or training.cohort < 1:
+        # All take the same time from the same bodies: the first must not wait for them alone.
+        for number in range(training.procedural_pool):
+            procedural(training.seed, number)
     rows: list[Row] = []
     for name in networks:
         plan = named_plan(f"{training.plan}-{name}")

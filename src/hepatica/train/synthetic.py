@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +17,12 @@ from hepatica.synth.procedural import procedural_anatomy
 from hepatica.synth.recipe import COHORT, TRAINING
 from hepatica.train.config import Training
 from hepatica.train.samples import NATIVE, Case, Sample, view
+
+
+@lru_cache(maxsize=64)
+def procedural(seed: int, number: int) -> Anatomy:
+    """One of a run's procedural anatomies: a few seconds when it is first asked for."""
+    return procedural_anatomy(np.random.default_rng([seed, number]), f"procedural_{number}")
 
 
 class Synthetic:
@@ -43,7 +50,6 @@ class Synthetic:
         pools = [(p, share) for p, share in pools if p and share > 0] or [(made, 1.0)]
         total = sum(share for _, share in pools)
         self._pools = [(pool, share / total) for pool, share in pools]
-        self._made: dict[int, Anatomy] = {}
         # Forms of real tumours, if there are any, suit every liver.
         self._shapes = tuple({id(s): s for a in anatomies for s in a.shapes}.values())
 
@@ -71,15 +77,9 @@ class Synthetic:
         which = rng.choice(len(self._pools), p=[share for _, share in self._pools])
         pool = self._pools[int(which)][0]
         drawn = pool[int(rng.integers(len(pool)))]
-        return self._procedural(drawn) if isinstance(drawn, int) else drawn
-
-    def _procedural(self, number: int) -> Anatomy:
-        """Made when it is first asked for: a few seconds each."""
-        if number not in self._made:
-            rng = np.random.default_rng([self._training.seed, number])
-            made = procedural_anatomy(rng, f"procedural_{number}")
-            self._made[number] = replace(made, shapes=self._shapes)
-        return self._made[number]
+        if isinstance(drawn, int):
+            return replace(procedural(self._training.seed, drawn), shapes=self._shapes)
+        return drawn
 
     def _field_of_view(self, rng: np.random.Generator, drawn: patient.Patient) -> Geometry | None:
         """Stage 1 sees all of the scan, stage 2 the liver's box; None without a liver."""
