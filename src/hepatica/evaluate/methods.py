@@ -1,0 +1,139 @@
+"""Several methods on the same cases: side by side, and tested in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hepatica.core.errors import InputError
+from hepatica.evaluate.published import PUBLISHED
+from hepatica.evaluate.scores import REGIONS, SCORES
+from hepatica.evaluate.statistics import Summary, holm, wilcoxon
+from hepatica.evaluate.study import Study
+from hepatica.results import tables
+
+COLUMNS = (
+    "method",
+    "region",
+    "score",
+    "mean",
+    "sd",
+    "median",
+    "low",
+    "high",
+    "cases",
+    "p",
+    "p_holm",
+)
+RULE = (
+    "Cases that all methods have. p: two-sided Wilcoxon signed-rank test against the first method"
+    " over the cases that define both; p (Holm): corrected for all tests of the table."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One score of one method; p values against the first method, None for that itself."""
+
+    method: str
+    region: str
+    score: str
+    summary: Summary
+    p: float | None
+    p_holm: float | None
+
+
+def shared(studies: Mapping[str, Study]) -> tuple[dict[str, Study], list[str]]:
+    """The studies cut to the cases that all have, and the names of the other cases.
+
+    Raises
+    ------
+    InputError
+        If there is no such case.
+    """
+    names = [{case.case for case in study.cases} for study in studies.values()]
+    common, everything = set.intersection(*names), set.union(*names)
+    if not common:
+        raise InputError(
+            f"{', '.join(studies)} have no case in common.", "Give predictions of the same cases."
+        )
+    cut = {
+        name: Study(tuple(c for c in study.cases if c.case in common), study.lonely)
+        for name, study in studies.items()
+    }
+    return cut, sorted(everything - common)
+
+
+def compare(
+    studies: Mapping[str, Study], scores: Sequence[str] = SCORES, regions: Sequence[str] = REGIONS
+) -> list[Row]:
+    """Every score of every method, and whether it differs from the first one's.
+
+    The studies are of the same cases, as :func:`shared` leaves them.
+    """
+    first = next(iter(studies))
+    keys = [(m, region, score) for region in regions for score in scores for m in studies]
+    values = {key: studies[key[0]].values(key[1], key[2]) for key in keys}
+    tested = [
+        None if m == first else wilcoxon(values[m, region, score], values[first, region, score])
+        for m, region, score in keys
+    ]
+    return [
+        Row(*key, Summary.of(values[key]), p, corrected)
+        for key, p, corrected in zip(keys, tested, holm(tested), strict=True)
+    ]
+
+
+def csv(rows: Sequence[Row]) -> str:
+    """One line per row."""
+    return tables.table(
+        COLUMNS,
+        (
+            (
+                row.method,
+                row.region,
+                row.score,
+                row.summary.mean,
+                row.summary.sd,
+                row.summary.median,
+                row.summary.low,
+                row.summary.high,
+                row.summary.defined,
+                row.p,
+                row.p_holm,
+            )
+            for row in rows
+        ),
+    )
+
+
+def markdown(rows: Sequence[Row], published: bool = False) -> str:
+    """A line for each region and score, a column for each method: mean ± SD and p (Holm).
+
+    `published` adds what the paper reports, on cases of its own.
+    """
+    methods = list(dict.fromkeys(row.method for row in rows))
+    by = {(row.region, row.score, row.method): row for row in rows}
+    paper = list(PUBLISHED) if published else []
+    lines = [
+        f"| | {' | '.join([*methods, *paper])} |",
+        "|---" * (1 + len(methods) + len(paper)) + "|",
+    ]
+    for region, score in dict.fromkeys((row.region, row.score) for row in rows):
+        cells = [_cell(by[region, score, method]) for method in methods]
+        for name in paper:
+            reported = PUBLISHED[name].get((region, score))
+            cells.append("–" if reported is None else f"{reported[0]:.3f} ± {reported[1]:.3f}")
+        lines.append(f"| {region}, {score} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(row: Row) -> str:
+    s = row.summary
+    if s.mean is None:
+        return "–"
+    spread = "" if s.sd is None else f" ± {s.sd:.3f}"
+    if row.p_holm is None:
+        return f"{s.mean:.3f}{spread}"
+    p = "p < 0.001" if row.p_holm < 0.001 else f"p = {row.p_holm:.3f}"
+    return f"{s.mean:.3f}{spread} ({p})"
