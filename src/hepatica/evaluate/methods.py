@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from hepatica import io
 from hepatica.core.errors import InputError
 from hepatica.evaluate.published import PUBLISHED
 from hepatica.evaluate.scores import REGIONS, SCORES
 from hepatica.evaluate.statistics import Summary, holm, wilcoxon
 from hepatica.evaluate.study import Study
 from hepatica.results import tables
+from hepatica.results.notice import RESEARCH_ONLY
 
 COLUMNS = (
     "method",
@@ -82,6 +85,15 @@ def compare(
         Row(*key, Summary.of(values[key]), p, corrected)
         for key, p, corrected in zip(keys, tested, holm(tested), strict=True)
     ]
+
+
+def write(out: Path, rows: Sequence[Row], left_out: Sequence[str], published: bool) -> None:
+    """Write ``methods.csv`` and ``methods.md`` to `out`; raises OutputError."""
+    io.make_folder(out)
+    missing = [f"Not with all methods: {', '.join(left_out)}", ""] if left_out else []
+    text = [RESEARCH_ONLY, "", markdown(rows, published), "", *missing, RULE, ""]
+    io.write_text(out / "methods.csv", csv(rows))
+    io.write_text(out / "methods.md", "\n".join(text))
 
 
 def csv(rows: Sequence[Row]) -> str:

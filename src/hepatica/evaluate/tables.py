@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 import hepatica
 from hepatica import io
 from hepatica.core.errors import OutputError
+from hepatica.evaluate.corrections import share_by_third
 from hepatica.evaluate.lesions import FOUND_FROM, MATCH_IOU, Lesions
 from hepatica.evaluate.scores import REGIONS, RULE, SCORES
 from hepatica.evaluate.statistics import Summary
@@ -30,6 +32,16 @@ LESIONS = (
     "dice",
     "iou",
 )
+CORRECTIONS = (
+    "case",
+    "minutes",
+    "changed_ml",
+    "liver_added_ml",
+    "liver_removed_ml",
+    "tumour_added_ml",
+    "tumour_removed_ml",
+)
+FROC = ("threshold", "cases", "reference", "found", "sensitivity", "false", "false_per_case")
 LESION_RULE = (
     f"A lesion is found when {FOUND_FROM:.0%} of its voxels or more are labelled tumour; a"
     " predicted one is false when it touches none that is there. Matched are pairs, one to one,"
@@ -81,8 +93,56 @@ def lesions_csv(study: Study) -> str:
     return tables.table(LESIONS, rows)
 
 
-def summary(study: Study) -> dict[str, Any]:
-    """What `summary.json` says."""
+def corrections_csv(study: Study, minutes: Mapping[str, float]) -> str:
+    """One row per case: what was changed, and in how many minutes, where that is known."""
+    return tables.table(
+        CORRECTIONS,
+        (
+            (
+                case.case,
+                minutes.get(case.case),
+                case.change.changed_ml,
+                case.change.liver_added_ml,
+                case.change.liver_removed_ml,
+                case.change.tumour_added_ml,
+                case.change.tumour_removed_ml,
+            )
+            for case in study.cases
+            if case.change is not None
+        ),
+    )
+
+
+def froc_csv(study: Study) -> str:
+    """One row per threshold; none without probabilities."""
+    return tables.table(
+        FROC,
+        (
+            (p.threshold, p.cases, p.reference, p.found, p.sensitivity, p.false, p.false_per_case)
+            for p in study.froc
+        ),
+    )
+
+
+def corrections(study: Study, minutes: Mapping[str, float]) -> dict[str, Any]:
+    """What `summary.json` says of corrections: minutes, and what and where was changed."""
+    spent = [minutes[case.case] for case in study.cases if case.case in minutes]
+    changes = [case.change for case in study.cases if case.change is not None]
+    return {
+        "minutes": asdict(Summary.of(spent))
+        | {"least": min(spent, default=None), "most": max(spent, default=None)},
+        "without_minutes": [c.case for c in study.cases if c.case not in minutes],
+        "changed_ml": asdict(Summary.of([c.changed_ml for c in changes])),
+        **{
+            name: asdict(Summary.of([getattr(c, name) for c in changes]))
+            for name in CORRECTIONS[3:]
+        },
+        "share_by_third_of_the_liver": share_by_third(changes),
+    }
+
+
+def summary(study: Study, minutes: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """What `summary.json` says; of corrections, if `minutes` are given."""
     lesions = study.lesions
     counted = len(study.with_lesions)
     return {
@@ -112,7 +172,7 @@ def summary(study: Study) -> dict[str, Any]:
             },
         },
         "agreement": {name: asdict(a) for name, a in study.agreement().items()},
-    }
+    } | ({} if minutes is None else {"corrections": corrections(study, minutes)})
 
 
 def _pooled(study: Study, region: str) -> dict[str, float | None]:
@@ -134,13 +194,16 @@ def _matching(lesions: Lesions) -> dict[str, float | None]:
     }
 
 
-def summary_json(study: Study) -> bytes:
+def summary_json(study: Study, minutes: Mapping[str, float] | None = None) -> bytes:
     """The summary as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(summary(study)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(summary(study, minutes)), indent=2) + b"\n"
 
 
-def write(out: Path, study: Study) -> None:
+def write(out: Path, study: Study, minutes: Mapping[str, float] | None = None) -> None:
     """Write ``cases.csv``, ``lesions.csv`` and ``summary.json`` to `out`.
+
+    With `minutes` (of corrections, perhaps none) also ``corrections.csv``; where there are
+    probabilities, also ``froc.csv``.
 
     Raises
     ------
@@ -149,6 +212,10 @@ def write(out: Path, study: Study) -> None:
     """
     io.make_folder(out)
     made = {"cases.csv": (CASES, cases_csv(study)), "lesions.csv": (LESIONS, lesions_csv(study))}
+    if minutes is not None:
+        made["corrections.csv"] = (CORRECTIONS, corrections_csv(study, minutes))
+    if study.froc:
+        made["froc.csv"] = (FROC, froc_csv(study))
     for name, (columns, _) in made.items():
         table = out / name
         if table.is_file() and not _begins(table, ",".join(columns[:2])):
@@ -157,7 +224,7 @@ def write(out: Path, study: Study) -> None:
             )
     for name, (_, text) in made.items():
         io.write_text(out / name, text)
-    io.write_bytes(out / "summary.json", summary_json(study))
+    io.write_bytes(out / "summary.json", summary_json(study, minutes))
 
 
 def _begins(table: Path, columns: str) -> bool:

@@ -1,0 +1,119 @@
+"""The verb evaluate, from its arguments to its files."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from hepatica import cli
+from hepatica.core.errors import InputError
+from hepatica.core.geometry import Geometry
+from hepatica.core.volume import LabelMap, Volume
+from hepatica.io import write_labelmap, write_volume
+
+GRID = Geometry.from_spacing((16, 14, 12), (2.0, 2.0, 2.5))  # 0.01 ml a voxel
+
+
+def liver(*lesions, shrunk=0):
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[2 : 14 - shrunk, 2:12, 2:10] = 1
+    for place in lesions:
+        labels[place] = 2
+    return LabelMap(labels, GRID)
+
+
+ONE, TWO = np.s_[4:6, 4:6, 4:6], np.s_[9:11, 8:10, 6:8]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for n in range(1, 5):
+        made = {
+            "truth": liver(ONE, TWO),
+            "good": liver(ONE, TWO, shrunk=n % 2),
+            "poor": liver(ONE, shrunk=3 + n),
+        }
+        for name, labels in made.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            write_labelmap(tmp_path / name / f"p{n}_seg.nii.gz", labels)
+    return tmp_path
+
+
+def call(*words):
+    return CliRunner().invoke(cli.app, ["evaluate", *map(str, words)])
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_methods_side_by_side_with_the_paper(folders):
+    out = folders / "out"
+    done = call(
+        folders / "good", folders / "truth", "-o", out, "--method", f"poor={folders / 'poor'}",
+        "--name", "good", "--published",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    found = {(r["method"], r["region"], r["score"]): r for r in rows(out / "methods.csv")}
+    assert float(found["good", "tumour", "dice"]["mean"]) == 1
+    assert float(found["poor", "tumour", "dice"]["mean"]) == pytest.approx(2 / 3, abs=1e-5)
+    assert found["good", "liver", "dice"]["p"] == ""
+    # Four differences of one sign: the smallest p that the test can give.
+    assert float(found["poor", "liver", "dice"]["p"]) == pytest.approx(0.125)
+    text = (out / "methods.md").read_text()
+    assert "| good | poor | paper, test set #1 | paper, test set #2 |" in text
+    assert "0.780 ± 0.119" in text
+    assert "Wilcoxon" in text
+    assert "Lesions: 8 of 8 found" in done.output
+    assert len(rows(out / "cases.csv")) == 12
+
+
+def test_corrections_with_their_minutes(folders):
+    minutes = folders / "minutes.csv"
+    minutes.write_text("case,minutes\np1,10\np2,20\np3,30\n")
+    out = folders / "out"
+    done = call(folders / "poor", folders / "truth", "-o", out, "--corrections", minutes)
+    assert done.exit_code == 0, done.output
+    told = json.loads((out / "summary.json").read_text())["corrections"]
+    assert told["minutes"]["mean"] == 20
+    assert told["minutes"]["sd"] == 10
+    assert (told["minutes"]["least"], told["minutes"]["most"]) == (10, 30)
+    assert told["without_minutes"] == ["p4"]
+    # Lesion TWO has eight voxels that had to be drawn.
+    assert told["tumour_added_ml"]["mean"] == pytest.approx(0.08)
+    assert told["share_by_third_of_the_liver"]["left"] == 0
+    assert told["share_by_third_of_the_liver"]["right"] == pytest.approx(1280 / 1764)
+    table = rows(out / "corrections.csv")
+    assert [r["minutes"] for r in table] == ["10", "20", "30", ""]
+    assert float(table[0]["liver_added_ml"]) == pytest.approx(4 * 80 * 0.01)
+
+
+def test_probabilities_give_a_free_response_curve(folders):
+    for n in range(1, 5):
+        chance = np.zeros(GRID.shape, np.float32)
+        chance[ONE], chance[TWO], chance[12, 3, 3] = 0.9, 0.3, 0.5
+        path = folders / "good" / f"p{n}_tumour_probability.nii.gz"
+        write_volume(path, Volume(chance, GRID))
+    out = folders / "out"
+    assert call(folders / "good", folders / "truth", "-o", out).exit_code == 0
+    found = {r["threshold"]: r for r in rows(out / "froc.csv")}
+    assert (found["0.1"]["sensitivity"], found["0.1"]["false_per_case"]) == ("1", "1")
+    assert (found["0.6"]["sensitivity"], found["0.6"]["false_per_case"]) == ("0.5", "0")
+
+
+@pytest.mark.parametrize("wrong", ["poor", "=poor", "poor=", "ours=poor"])
+def test_a_method_has_a_name_and_a_folder(folders, wrong):
+    done = call(folders / "good", folders / "truth", "-o", folders / "out", "--method", wrong)
+    assert done.exit_code == 2
+    assert not (folders / "out").exists()
+
+
+def test_minutes_that_are_no_table_are_refused_before_anything_is_scored(folders):
+    done = call(
+        folders / "good", folders / "truth", "-o", folders / "out", "--corrections", folders / "x"
+    )
+    assert isinstance(done.exception, InputError)
+    assert not (folders / "out").exists()
