@@ -62,7 +62,8 @@ def folder(tmp_path_factory):
         io.write_volume(here / path, volume)
     (here / "list.txt").write_text("patient.nii.gz\n")
     (here / "quick.json").write_text(QUICK)
-    for path in ("references/p1.nii.gz", "label_maps/p1.nii.gz"):
+    (here / "minutes.csv").write_text("case,minutes\np1,12.5\n")
+    for path in ("references/p1.nii.gz", "label_maps/p1.nii.gz", "other_label_maps/p1.nii.gz"):
         (here / path).parent.mkdir(exist_ok=True)
         io.write_labelmap(here / path, truth)
     organs = LabelMap(np.where(truth.liver, 6, 0).astype(np.uint8), GRID)

@@ -172,3 +172,29 @@ def test_what_is_drawn_for_a_cohort_is_within_its_ranges():
     for name, (found, wanted) in shares.items():
         assert found == pytest.approx(wanted, abs=0.07), name
     assert all((a.ghost_strength > 0) == (a.ghosts > 0) for a in drawn)
+
+
+def test_a_tenth_of_the_field_folds_over_at_either_end():
+    ramp = np.broadcast_to(np.arange(64, dtype=np.float32)[:, None], GRID.shape)
+    drawn = replace(artefacts.NONE, wrap=0.1)
+    found = artefacts.acquire(Volume(ramp.copy(), GRID), GRID, GRID, drawn).voxels[24, :, 10]
+    wanted = np.arange(64.0)
+    wanted[:6] += 0.7 * np.arange(58, 64)
+    wanted[-6:] += 0.7 * np.arange(6)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_a_part_of_the_field_has_the_coils_and_the_noise_of_that_part():
+    part = GRID.crop((slice(0, 48), slice(0, 64), slice(10, 20)))
+    spread = np.zeros((3, 3, 3), np.float32)
+    spread[:, :, 2] = np.log(3)  # from the middle of the field upwards
+    drawn = replace(artefacts.NONE, noise=0.04, noise_spread=spread, seed=1)
+    flat = Volume(np.ones(part.shape, np.float32), part)
+    found = artefacts.acquire(flat, part, GRID, drawn).voxels
+    assert found[:, :, 0].std() == pytest.approx(0.04 * (1 + 2 * 0.05), rel=0.1)
+    assert found[:, :, -1].std() == pytest.approx(0.04 * (1 + 2 * 0.95), rel=0.1)
+    bias = np.zeros((3, 3, 3), np.float32)
+    bias[:, :, 2] = 0.5
+    drawn = replace(artefacts.NONE, bias=bias)
+    seen = artefacts.acquire(flat, part, GRID, drawn).voxels[24, 32]
+    np.testing.assert_allclose(np.log(seen), 0.5 * (0.05 + 0.1 * np.arange(10)), atol=1e-5)

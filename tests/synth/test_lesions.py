@@ -276,3 +276,53 @@ def test_rotations_are_uniform():
     np.testing.assert_allclose(turned.mean(axis=0), 0, atol=0.05)
     np.testing.assert_allclose((turned**2).mean(axis=0), 1 / 3, atol=0.03)
     np.testing.assert_allclose(turned @ np.swapaxes(turned, 1, 2), [np.eye(3)] * 4000, atol=1e-9)
+
+
+def test_no_lesion_is_lost_between_thick_slices():
+    """Two lesions of 2 mm between slices of 8 mm, one of them at the liver's lower end."""
+    fine = Geometry.from_spacing((40, 40, 48), 1.0)
+    labels = np.ones(fine.shape, np.uint8)
+    labels[:, :, :8] = 0
+    labels[10:12, 10:12, 23:25] = labels[30:32, 30:32, 8:10] = 2
+    coarse = fine.regrid((20, 20, 6), (2.0, 2.0, 8.0))
+    plain = resample.onto(LabelMap(labels, fine), coarse)
+    assert not plain.tumour.any()
+    kept = lesions.sampled(LabelMap(labels, fine), coarse)
+    assert np.argwhere(kept.tumour).tolist() == [[5, 5, 2], [15, 15, 1]]
+    np.testing.assert_array_equal(kept.liver, plain.liver)
+    # What is seen anyway gets nothing more, and what lies off the grid nothing at all.
+    part = coarse.crop((slice(10, 20), slice(10, 20), slice(3, 6)))
+    assert not lesions.sampled(LabelMap(labels, fine), part).tumour.any()
+    labels[18:26, 18:26, 16:32] = 2
+    both = lesions.sampled(LabelMap(labels, fine), coarse)
+    assert both.tumour.sum() == resample.onto(LabelMap(labels, fine), coarse).tumour.sum() + 2
+
+
+def test_lesions_of_several_lobes_have_about_their_volume():
+    rng = np.random.default_rng(8)
+    ratios = []
+    while len(ratios) < 25:
+        (drawn,) = lesion_kinds.draw(rng, np.zeros((1, 3)), [6.0], SIGNAL)
+        if len(drawn.lobes) > 1:
+            image = np.ones(GRID.shape, np.float32)
+            painted = lesions.paint((drawn,), GRID, np.ones(GRID.shape, bool), image)
+            ratios.append(painted.sum() / 6000)
+    assert 0.75 < np.median(ratios) < 1.35
+
+
+def test_bright_ones_are_bright_and_targets_dark_to_their_depth():
+    rng = np.random.default_rng(9)
+    zero = np.zeros(3)
+    bright = [lesion_kinds.metastasis(rng, "bright", zero, 9.0, SIGNAL).core for _ in range(60)]
+    assert 1.2 <= min(bright) < 1.3
+    lesion = replace(
+        lesion_kinds.metastasis(rng, "target", zero, 15.0, SIGNAL),
+        lobes=(lesions.Lobe(zero, np.full(3, 15.0), np.eye(3)),),
+        core=0.7, rim=1.4, rim_mm=1.0, necrosis=0.1, necrotic_share=0.3,
+        mottle=0.0, roughness=0.0, blur_mm=0.2,
+    )  # fmt: skip
+    image = np.ones(GRID.shape, np.float32)
+    lesions.paint((lesion,), GRID, np.ones(GRID.shape, bool), image)
+    across = image[:, 30, 30]
+    # The necrosis has three tenths of the radius: a ball of 4.5 mm.
+    assert (across < 0.4).sum() == pytest.approx(9, abs=1)

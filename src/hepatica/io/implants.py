@@ -18,6 +18,7 @@ from hepatica.io import case_name, cohort, find_inputs, read, read_labelmap
 from hepatica.io.pairing import by_case, case_of, label_files, longest_beginning, named_as_labels
 from hepatica.io.workers import in_order
 from hepatica.synth import implant
+from hepatica.synth.anatomy import LEAST_LIVER_ML
 from hepatica.synth.recipe import COHORT, Recipe
 from hepatica.synth.shapes import Shape
 
@@ -111,8 +112,8 @@ def read_host(host: Host, liver_label: int | None = None) -> tuple[Volume, Label
     Raises
     ------
     InputError
-        If the grids differ, there is no liver, the labels are not ours, or the liver's
-        signal is not positive.
+        If the grids differ, there is no liver or hardly one, the labels are not ours, or the
+        liver's signal is not positive.
     """
     volume, labels = read(host.image), read_labelmap(host.labels)
     name = host.labels.name
@@ -130,6 +131,10 @@ def read_host(host: Host, liver_label: int | None = None) -> tuple[Volume, Label
     liver = volume.voxels[known == Label.PARENCHYMA]
     if not liver.size:
         raise InputError(f"{name} has no liver.", hint)
+    if (ml := liver.size * volume.geometry.voxel_ml) < LEAST_LIVER_ML:
+        raise InputError(
+            f"{name} has a liver of {ml:.3g} ml; lesions need {LEAST_LIVER_ML:g} ml.", hint
+        )
     if (level := float(np.median(liver))) <= 0:
         raise InputError(
             f"The liver's median signal in {host.image.name} is {level:g}; lesions multiply it.",

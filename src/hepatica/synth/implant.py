@@ -140,5 +140,6 @@ def _painted(implant: Implant, labels: LabelMap) -> tuple[NDArray[np.float32], N
     tumour = lesions.paint(implant.lesions, fine, parenchyma, factor)
     change = resample.onto(Volume(factor - 1, fine), part, antialias=True).voxels
     reach = ndimage.binary_dilation(labels.parenchyma, np.ones((3, 3, 3))) & ~labels.tumour
-    found = resample.onto(LabelMap(tumour.astype(np.uint8), fine), part).labels > 0
+    truth = np.where(tumour, Label.TUMOUR, parenchyma).astype(np.uint8)
+    found = lesions.sampled(LabelMap(truth, fine), part).tumour
     return np.where(reach, change, np.float32(0)), found & labels.parenchyma

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepatica.core import resample
 from hepatica.core.components import bounding_box
 from hepatica.core.geometry import Box, Geometry, project
 from hepatica.core.volume import Label, LabelMap, Source, Volume
@@ -252,7 +251,7 @@ def scan_patient(patient: Patient, fine_mm: float = 1.5) -> tuple[Volume, LabelM
     # Scanners write whole numbers with a scale of their own.
     return (
         Volume(np.rint(image.voxels * 400), patient.scan, image.source),
-        resample.onto(labels, patient.scan),
+        lesions.sampled(labels, patient.scan),
     )
 
 
