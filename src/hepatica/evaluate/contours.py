@@ -1,0 +1,342 @@
+"""Best and worst cases to look at, as the paper's Figures 9 to 11.
+
+Prediction in red, reference in green, yellow where both are: contours on an axial and a coronal
+slice, and the lesions in 3D, seen through the predicted liver from the front. Radiological
+convention everywhere: the patient's right is on the image's left.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from hepatica.core.components import bounding_box
+from hepatica.core.geometry import Geometry
+from hepatica.core.resample import onto
+from hepatica.core.volume import Label, LabelMap, Volume
+from hepatica.evaluate.figures import one_line
+from hepatica.evaluate.scores import CaseScores
+from hepatica.evaluate.study import Study
+from hepatica.results.measure import measure
+from hepatica.results.notice import RESEARCH_ONLY
+from hepatica.results.panels import Colour, Frame, Panel, contour, panel, render, window, zoomed
+from hepatica.results.preview import (
+    BACKGROUND,
+    TEXT,
+    draw_scale_bar,
+    telling_point_mm,
+    write_on,
+)
+from hepatica.results.preview import caption as place
+from hepatica.results.sheet import LIVER_GREY
+
+PREDICTION: Colour = (235, 45, 45)
+REFERENCE: Colour = (50, 215, 75)
+BOTH: Colour = (235, 215, 75)
+
+SIZE = (1500, 600)
+#: The two slices, and the view from the front.
+CELLS = tuple(Frame(20 + n * 490, 104, 480, 456) for n in range(3))
+#: Around the liver.
+MARGIN_MM = 20.0
+#: What is black and white where there is no image, so that all is dark grey.
+NO_IMAGE = (-0.25, 1.0)
+
+#: Voxels of the view from the front, how many they are at the most along an axis, and the width
+#: of the blur that rounds surfaces: in mm, and in slices where these are thick.
+PITCH_MM, MOST_VOXELS, SMOOTH_MM, SMOOTH_SLICES = 1.25, 256, 1.5, 0.6
+#: Where a blurred liver ends, and a blurred lesion: small ones must not vanish.
+LIVER_LEVEL, LESION_LEVEL = 0.5, 0.25
+#: From where the light comes (right, front, head), and the share that comes from everywhere.
+LIGHT, AMBIENT = np.array([0.35, 0.8, 0.5]), 0.3
+#: The liver in 3D, and its opacity where it is seen face on and at its edge.
+GREY: Colour = (200, 200, 205)
+OPACITY = (0.36, 0.9)
+
+_Mask = NDArray[np.bool_]
+_Floats = NDArray[np.float32]
+
+
+def choose(study: Study, n: int = 3) -> tuple[list[str], list[str]]:
+    """The `n` cases with the highest Dice, best first, and those with the lowest, worst first.
+
+    Dice of the tumours; of the liver where no case defines that. No case is in both lists: of
+    fewer than 2n, the better half, rounded up, is best. Undefined ones are chosen only if no
+    Dice is defined at all, and then by name.
+    """
+    ranked: list[str] = sorted(case.case for case in study.cases)
+    for region in ("liver", "tumour"):
+        known = [(-d, c.case) for c in study.cases if (d := c[region].dice) is not None]
+        ranked = [name for _, name in sorted(known)] or ranked
+    best = ranked[: min(n, (len(ranked) + 1) // 2)]
+    return best, ranked[len(best) :][::-1][:n]
+
+
+def in_words(case: CaseScores) -> str:
+    """A caption: Dice of liver and tumours, and which lesions were found."""
+    dice = {"liver": case["liver"].dice, "tumours": case["tumour"].dice}
+    words = [f"{name} {'undefined' if d is None else f'{d:.3f}'}" for name, d in dice.items()]
+    text = f"Dice: {', '.join(words)}"
+    if case.lesions is None:
+        return text
+    there = len(case.lesions.reference)
+    return f"{text}; lesions: {case.lesions.found} of {there} found, {case.lesions.false} false"
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as a file; the same one gives the same bytes."""
+    file = BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def draw(
+    case: str, image: Volume | None, prediction: LabelMap, reference: LabelMap, caption: str
+) -> Image.Image:
+    """Draw a case: two slices through what tells most, and the view from the front.
+
+    Parameters
+    ----------
+    image
+        What is under the contours; None is a flat grey. Its own voxel planes are shown.
+    prediction, reference
+        On any grid each.
+    caption
+        Scores or remarks, beside the case's name.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, 1500 by 600 pixels. The slices go through the largest lesion of the reference,
+        else of the prediction, else the middle of the liver. Without any liver the middle
+        of the grid is shown, and it says so.
+    """
+    picture = Image.new("RGB", SIZE, BACKGROUND)
+    ink = ImageDraw.Draw(picture)
+    _write(ink, (20, 14), one_line(case), 28, TEXT, 1000)
+    _write(ink, (20, 56), one_line(caption, 400), 18, TEXT, 1460)
+    _draw_legend(ink)
+    ink.text((20, 570), RESEARCH_ONLY, TEXT, ImageFont.load_default(18))
+    shown = next((m for m in (reference, prediction) if m.tumour.any()), None)
+    shown = shown or next((m for m in (reference, prediction) if m.liver.any()), reference)
+    point_mm = telling_point_mm(shown.geometry, shown, measure(shown))
+    box_mm = _livers_mm((prediction, reference))
+    black_white = NO_IMAGE
+    background = Volume(np.zeros(reference.geometry.shape, np.float32), reference.geometry)
+    if image is not None:
+        background, black_white = image, _liver_window(image, shown)
+    field = background.geometry
+    if box_mm is None:
+        write_on(ink, (40, 300), "no liver in prediction or reference", "lm", 18)
+    else:
+        field = _around(field, box_mm)
+    planes: tuple[Literal["axial", "coronal"], ...] = ("axial", "coronal")
+    for plane, cell in zip(planes, CELLS, strict=False):
+        each = panel(plane, field, point_mm, cell)
+        slice_ = _outlined(each, background, black_white, prediction, reference)
+        picture.paste(slice_, (each.frame.left, each.frame.top))
+        _annotate(ink, each, place(each, point_mm))
+    if box_mm is not None:
+        front = _in_front(box_mm)
+        each = panel("coronal", front, point_mm, CELLS[-1])
+        view = from_the_front(prediction, reference, front)
+        size = (each.frame.width, each.frame.height)
+        picture.paste(
+            view.resize(size, Image.Resampling.BICUBIC), (each.frame.left, each.frame.top)
+        )
+        _annotate(ink, each, "3D from the front")
+    return picture
+
+
+def from_the_front(prediction: LabelMap, reference: LabelMap, grid: Geometry) -> Image.Image:
+    """The lesions of both through the translucent liver of the prediction, seen from the front.
+
+    Parameters
+    ----------
+    grid
+        Along the patient's axes (RAS+), of cubes.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, a pixel per voxel: the patient's right on the left, the head at the top. A lesion
+        is yellow where prediction and reference overlap along the line of sight, before that
+        leaves the lesion; else it has the colour of what is in front. Each lesion, however
+        small, is to be seen; without liver and lesions all is background.
+    """
+    ours = _blurred(prediction, prediction.tumour, grid)
+    theirs = _blurred(reference, reference.tumour, grid)
+    lesions, at, light, _ = _surface(np.maximum(ours, theirs), LESION_LEVEL)
+    hue = np.array(BACKGROUND, np.float32) * np.ones((*at.shape, 1), np.float32)
+    in_ours, in_theirs = (f[:, ::-1] >= LESION_LEVEL for f in (ours, theirs))
+    for colour, mask in (
+        (PREDICTION, _at(in_ours, at)),
+        (REFERENCE, ~_at(in_ours, at)),
+        (BOTH, _met(in_ours, in_theirs)),
+    ):
+        hue[mask & lesions] = colour
+    picture = np.where(lesions[..., None], hue * light[..., None], hue)
+    liver, surface, light, facing = _surface(
+        _blurred(prediction, prediction.liver, grid), LIVER_LEVEL
+    )
+    opacity = OPACITY[0] + (OPACITY[1] - OPACITY[0]) * (1 - facing) ** 2
+    opacity = np.where(liver & ~(lesions & (at < surface)), opacity, 0)[..., None]
+    picture = picture * (1 - opacity) + opacity * light[..., None] * np.array(GREY)
+    return Image.fromarray(np.rint(picture[::-1, ::-1].transpose(1, 0, 2)).astype(np.uint8))
+
+
+def _blurred(labels: LabelMap, mask: _Mask, grid: Geometry) -> _Floats:
+    """Share of `mask` about each voxel of `grid`."""
+    box = bounding_box(mask, spare=1)
+    if box is None:
+        return np.zeros(grid.shape, np.float32)
+    share = Volume(mask[box].astype(np.float32), labels.geometry.crop(box))
+    found = onto(share, grid).voxels
+    width_mm = np.maximum(SMOOTH_MM, SMOOTH_SLICES * labels.geometry.canonical().spacing_mm)
+    return np.asarray(ndimage.gaussian_filter(found, width_mm / grid.spacing_mm), np.float32)
+
+
+def _surface(field: _Floats, level: float) -> tuple[_Mask, NDArray[np.int64], _Floats, _Floats]:
+    """What a look from the front at (x, y, z) meets first.
+
+    Returns
+    -------
+    (x, z) each
+        Whether it meets anything, after how many voxels, how light that is, and how far the
+        surface is turned to the front: 1 wholly, 0 not at all.
+    """
+    inside = field[:, ::-1] >= level
+    first = inside.argmax(axis=1)
+    met = _at(inside, first)
+    x, z = np.nonzero(met)
+    # Room for neighbours on all sides; the surface is between a voxel and the one before it.
+    padded, x, z = np.pad(field, 2), x + 2, z + 2
+    y = field.shape[1] + 1 - first[met]
+    here, before = padded[x, y, z], padded[x, y + 1, z]
+    share = ((here - level) / np.maximum(here - before, 1e-6))[:, None]
+    slope = (1 - share) * _slope(padded, x, y, z) + share * _slope(padded, x, y + 1, z)
+    normal = -slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-6)
+    light, facing = np.zeros(met.shape, np.float32), np.zeros(met.shape, np.float32)
+    lit = np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
+    light[met] = AMBIENT + (1 - AMBIENT) * lit
+    facing[met] = np.clip(normal[:, 1], 0, 1)
+    return met, first, light, facing
+
+
+def _slope(
+    field: _Floats, x: NDArray[np.int64], y: NDArray[np.int64], z: NDArray[np.int64]
+) -> _Floats:
+    """(n, 3) how much `field` grows along each axis at n voxels."""
+    steps = np.eye(3, dtype=int)
+    sides = (field[x + a, y + b, z + c] - field[x - a, y - b, z - c] for a, b, c in steps)
+    return np.stack(list(sides), axis=1)
+
+
+def _at(mask: _Mask, place: NDArray[np.int64]) -> _Mask:
+    """`mask` (x, y, z) at one y of each (x, z)."""
+    return np.asarray(np.take_along_axis(mask, place[:, None, :], axis=1)[:, 0])
+
+
+def _met(ours: _Mask, theirs: _Mask) -> _Mask:
+    """Whether a look along y is in both before it leaves the first thing that it meets."""
+    either = ours | theirs
+    entered = np.logical_or.accumulate(either, axis=1)
+    left = np.logical_or.accumulate(entered & ~either, axis=1)
+    return np.asarray((ours & theirs & ~left).any(axis=1))
+
+
+def _outlined(
+    each: Panel,
+    background: Volume,
+    black_white: tuple[float, float],
+    prediction: LabelMap,
+    reference: LabelMap,
+) -> Image.Image:
+    """The panel's slice with the contours of both, those of lesions thicker."""
+    nothing = LabelMap(np.zeros(each.slab.shape, np.uint8), each.slab)
+    rgb = np.asarray(render(each, background, nothing, black_white), np.float32)
+    ours, theirs = (
+        np.squeeze(onto(m, each.slab).labels, axis=each.across)[::-1, ::-1].T
+        for m in (prediction, reference)
+    )
+    for least in (Label.PARENCHYMA, Label.TUMOUR):
+        a, b = (contour(m >= least, each.voxel_mm, each.frame)[..., None] for m in (ours, theirs))
+        if least == Label.TUMOUR:
+            a, b = (ndimage.grey_dilation(ink, (3, 3, 1)) for ink in (a, b))
+        both = np.minimum(a, b)
+        rgb = rgb * (1 - np.maximum(a, b)) + both * np.array(BOTH)
+        rgb += (a - both) * np.array(PREDICTION) + (b - both) * np.array(REFERENCE)
+    return Image.fromarray(np.rint(rgb).astype(np.uint8))
+
+
+def _liver_window(image: Volume, labels: LabelMap) -> tuple[float, float]:
+    """Black and white; bright vessels and kidneys do not leave the liver in the dark."""
+    low, high = window(image)
+    liver = onto(image, labels.geometry).voxels[labels.liver]
+    signal = float(np.median(liver)) if liver.size else low
+    return low, min(high, low + (signal - low) / LIVER_GREY) if signal > low else high
+
+
+def _livers_mm(maps: tuple[LabelMap, ...]) -> NDArray[np.float64] | None:
+    """Lowest and highest RAS+ mm (2, 3) of the voxels' faces; None without a liver."""
+    corners = []
+    for labels in maps:
+        box = bounding_box(labels.liver)
+        if box is not None:
+            faces = np.meshgrid(*((s.start - 0.5, s.stop - 0.5) for s in box))
+            corners.append(labels.geometry.to_patient(np.reshape(faces, (3, 8)).T))
+    if not corners:
+        return None
+    points = np.concatenate(corners)
+    return np.stack([points.min(axis=0) - MARGIN_MM, points.max(axis=0) + MARGIN_MM])
+
+
+def _around(geometry: Geometry, box_mm: NDArray[np.float64]) -> Geometry:
+    """The voxels of `geometry` about a box; the grid goes on where it ends before that."""
+    corners = np.reshape(np.meshgrid(*box_mm.T), (3, 8)).T
+    size_mm = np.ptp(geometry.canonical().to_index(corners), axis=0)
+    size_mm = size_mm * geometry.canonical().spacing_mm
+    return zoomed(geometry, box_mm.mean(axis=0), size_mm)
+
+
+def _in_front(box_mm: NDArray[np.float64]) -> Geometry:
+    """Cubes along the patient's axes that fill a box."""
+    size_mm = box_mm[1] - box_mm[0]
+    pitch_mm = max(PITCH_MM, float(size_mm.max()) / MOST_VOXELS)
+    i, j, k = (int(n) for n in np.ceil(size_mm / pitch_mm))
+    return Geometry.from_spacing((i, j, k), pitch_mm, box_mm.mean(axis=0))
+
+
+def _annotate(ink: ImageDraw.ImageDraw, each: Panel, title: str) -> None:
+    f = each.frame
+    middle = f.top + f.height // 2
+    write_on(ink, (f.left + 10, middle), each.letters[0], "lm", 22)
+    write_on(ink, (f.left + f.width - 10, middle), each.letters[1], "rm", 22)
+    write_on(ink, (f.left + 10, f.top + 8), title, "lt", 16)
+    draw_scale_bar(ink, each)
+
+
+def _write(
+    ink: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, fill: Colour, room: int
+) -> None:
+    """Text on one line that ends in … where it would need more than `room` pixels."""
+    font = ImageFont.load_default(size)
+    if ink.textlength(text, font=font) > room:
+        while text and ink.textlength(text + "…", font=font) > room:
+            text = text[:-1]
+        text += "…"
+    ink.text(at, text, fill, font)
+
+
+def _draw_legend(ink: ImageDraw.ImageDraw) -> None:
+    font, x = ImageFont.load_default(18), SIZE[0] - 20
+    for words, colour in (("both", BOTH), ("reference", REFERENCE), ("prediction", PREDICTION)):
+        x -= round(ink.textlength(words, font=font))
+        ink.text((x, 18), words, TEXT, font)
+        ink.line((x - 34, 29, x - 8, 29), colour, 4)
+        x -= 60
