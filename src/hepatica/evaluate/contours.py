@@ -46,12 +46,13 @@ CELLS = tuple(Frame(20 + n * 490, 104, 480, 456) for n in range(3))
 MARGIN_MM = 20.0
 #: What is black and white where there is no image, so that all is dark grey.
 NO_IMAGE = (-0.25, 1.0)
+NO_LIVER = "no liver in prediction or reference"
 
 #: Voxels of the view from the front, how many they are at the most along an axis, and the width
 #: of the blur that rounds surfaces: in mm, and in slices where these are thick.
 PITCH_MM, MOST_VOXELS, SMOOTH_MM, SMOOTH_SLICES = 1.25, 256, 1.5, 0.6
-#: Where a blurred liver ends, and a blurred lesion: small ones must not vanish.
-LIVER_LEVEL, LESION_LEVEL = 0.5, 0.25
+#: Lesions are blurred less, and end further out: those of a few voxels must not vanish.
+LIVER_LEVEL, LESION_LEVEL, LESION_BLUR = 0.5, 0.25, 0.67
 #: From where the light comes (right, front, head), and the share that comes from everywhere.
 LIGHT, AMBIENT = np.array([0.35, 0.8, 0.5]), 0.3
 #: The liver in 3D, and its opacity where it is seen face on and at its edge.
@@ -130,18 +131,17 @@ def draw(
     background = Volume(np.zeros(reference.geometry.shape, np.float32), reference.geometry)
     if image is not None:
         background, black_white = image, _liver_window(image, shown)
-    field = background.geometry
-    if box_mm is None:
-        write_on(ink, (40, 300), "no liver in prediction or reference", "lm", 18)
-    else:
-        field = _around(field, box_mm)
+    field = background.geometry if box_mm is None else _around(background.geometry, box_mm)
     planes: tuple[Literal["axial", "coronal"], ...] = ("axial", "coronal")
     for plane, cell in zip(planes, CELLS, strict=False):
         each = panel(plane, field, point_mm, cell)
         slice_ = _outlined(each, background, black_white, prediction, reference)
         picture.paste(slice_, (each.frame.left, each.frame.top))
         _annotate(ink, each, place(each, point_mm))
-    if box_mm is not None:
+    if box_mm is None:
+        corner = (CELLS[-1].left + 10, CELLS[-1].top + 8)
+        write_on(ink, corner, NO_LIVER, "lt", 18)
+    else:
         front = _in_front(box_mm)
         each = panel("coronal", front, point_mm, CELLS[-1])
         view = from_the_front(prediction, reference, front)
@@ -166,11 +166,11 @@ def from_the_front(prediction: LabelMap, reference: LabelMap, grid: Geometry) ->
     PIL.Image.Image
         RGB, a pixel per voxel: the patient's right on the left, the head at the top. A lesion
         is yellow where prediction and reference overlap along the line of sight, before that
-        leaves the lesion; else it has the colour of what is in front. Each lesion, however
-        small, is to be seen; without liver and lesions all is background.
+        leaves the lesion; else it has the colour of what is in front. Without liver and
+        lesions all is background.
     """
-    ours = _blurred(prediction, prediction.tumour, grid)
-    theirs = _blurred(reference, reference.tumour, grid)
+    ours = _blurred(prediction, prediction.tumour, grid, LESION_BLUR)
+    theirs = _blurred(reference, reference.tumour, grid, LESION_BLUR)
     lesions, at, light, _ = _surface(np.maximum(ours, theirs), LESION_LEVEL)
     hue = np.array(BACKGROUND, np.float32) * np.ones((*at.shape, 1), np.float32)
     in_ours, in_theirs = (f[:, ::-1] >= LESION_LEVEL for f in (ours, theirs))
@@ -190,15 +190,15 @@ def from_the_front(prediction: LabelMap, reference: LabelMap, grid: Geometry) ->
     return Image.fromarray(np.rint(picture[::-1, ::-1].transpose(1, 0, 2)).astype(np.uint8))
 
 
-def _blurred(labels: LabelMap, mask: _Mask, grid: Geometry) -> _Floats:
-    """Share of `mask` about each voxel of `grid`."""
+def _blurred(labels: LabelMap, mask: _Mask, grid: Geometry, blur: float = 1.0) -> _Floats:
+    """Share of `mask` about each voxel of `grid`, with so much of the usual blur."""
     box = bounding_box(mask, spare=1)
     if box is None:
         return np.zeros(grid.shape, np.float32)
     share = Volume(mask[box].astype(np.float32), labels.geometry.crop(box))
     found = onto(share, grid).voxels
     width_mm = np.maximum(SMOOTH_MM, SMOOTH_SLICES * labels.geometry.canonical().spacing_mm)
-    return np.asarray(ndimage.gaussian_filter(found, width_mm / grid.spacing_mm), np.float32)
+    return np.asarray(ndimage.gaussian_filter(found, blur * width_mm / grid.spacing_mm), np.float32)
 
 
 def _surface(field: _Floats, level: float) -> tuple[_Mask, NDArray[np.int64], _Floats, _Floats]:

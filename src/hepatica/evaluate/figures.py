@@ -144,7 +144,7 @@ def dice_by_case(study: Study) -> Figure:
     axes.set(xlim=(0.3, len(cases) + 0.7), ylim=(0, 1), ylabel="Dice")
     axes.grid(axis="y", alpha=0.3)
     order = ", highest of the tumours first" if len(cases) > 1 else ""
-    axes.set_title(f"Dice of {_several(len(cases), 'case')}{order}")
+    axes.set_title(f"Dice of {several(len(cases), 'case')}{order}")
     figure.legend(loc="outside upper left", ncols=4)
     if len(names) > MOST_NAMES:
         axes.set_xlabel("cases by rank; their names are in the table")
@@ -170,7 +170,7 @@ def confusion(study: Study) -> Figure:
     cells = {
         (0, 0): (lesions.found, f"found of {there}"),
         (0, 1): (lesions.missed, f"missed of {there}"),
-        (1, 0): (lesions.false, f"false in {_several(counted, 'case')}"),
+        (1, 0): (lesions.false, f"false in {several(counted, 'case')}"),
     }
     most = max(1, *(n for n, _ in cells.values()))
     for (row, column), (n, words) in cells.items():
@@ -294,6 +294,11 @@ def one_line(name: str, most: int = 200) -> str:
     return f"{plain[: most // 3]}…{plain[most // 3 + 1 - most :]}"
 
 
+def several(n: int, noun: str) -> str:
+    """Such as ``"1 case"`` and ``"2 cases"``."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def _figure(panels: int, height: float, width: float = WIDTH_INCHES) -> tuple[Figure, list[Axes]]:
     """A figure of panels side by side with the research-only line below; inches."""
     from matplotlib.figure import Figure
@@ -314,10 +319,6 @@ def _blank(axes: Axes, why: str) -> None:
 def _rgb(colour: Colour) -> tuple[float, float, float]:
     r, g, b = colour
     return r / 255, g / 255, b / 255
-
-
-def _several(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _rank(case: CaseScores) -> tuple[bool, float, bool, float, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import hepatica
-from hepatica.evaluate.figures import FIGURES, one_line
+from hepatica.evaluate.figures import FIGURES, one_line, several
 from hepatica.evaluate.scores import REGIONS, RULE, CaseScores
 from hepatica.evaluate.statistics import Summary
 from hepatica.evaluate.study import Study
@@ -50,13 +50,16 @@ h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid #bbb}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;margin:.5rem 0}
 th,td{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
-tbody th{font-weight:400;overflow-wrap:anywhere}
-th.name{white-space:normal;min-width:8rem}
+tbody th{font-weight:400;overflow-wrap:anywhere;white-space:normal;min-width:8rem}
+tbody th[colspan]{font-weight:600;padding-top:.6rem}
 thead th{border-bottom:2px solid #555;vertical-align:bottom;white-space:normal}
-tr.first>*{border-top:1px solid #777}
 figure{margin:1rem 0}
 figure svg,figure img{display:block;max-width:100%;height:auto}
 nav a{margin-right:.8rem;white-space:nowrap}
+@media (max-width:40rem){
+th,td{padding:.2rem .35rem}
+tbody th{min-width:6rem}
+}
 @page{size:A4;margin:15mm}
 @media print{
 body{max-width:none;padding:0;font-size:10pt}
@@ -65,7 +68,7 @@ nav{display:none}
 table{font-size:7.5pt}
 th,td{padding:.12rem .3rem}
 thead{display:table-header-group}
-tr,figure,.notice{break-inside:avoid}
+tr,figure,.notice,table.short{break-inside:avoid}
 h2{break-after:avoid}
 figure svg{max-height:110mm}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
@@ -154,8 +157,7 @@ def headline(study: Study) -> str:
     """The study in one sentence."""
     if not study.cases:
         return "No case was scored."
-    n = len(study.cases)
-    parts = [f"{n} {'case' if n == 1 else 'cases'}"]
+    parts = [several(len(study.cases), "case")]
     for region, name in (("liver", "the liver"), ("tumour", "the tumours")):
         s = study.summary(region, "dice")
         if s.mean is None:
@@ -168,9 +170,8 @@ def headline(study: Study) -> str:
         parts.append("lesions are not drawn in the references")
     else:
         x = study.lesions
-        parts.append(
-            f"of {len(x.reference)} lesions {x.found} found, {x.missed} missed, and {x.false} false"
-        )
+        there = several(len(x.reference), "lesion")
+        parts.append(f"of {there} {x.found} found, {x.missed} missed, and {x.false} false")
     return "; ".join(parts) + "."
 
 
@@ -182,23 +183,22 @@ def _overlap(study: Study) -> str:
         together = [_number(getattr(pooled, name), 3) for name in OVERLAPS]
         rows.append((SUBJECTS[region], *map(mean_sd, found), _defined(found[-1])))
         rows.append((f"{SUBJECTS[region]}, pooled voxels", *together, ""))
-    head = ("Subject", *OVERLAPS.values(), "Cases with a Dice")
+    head = ("Subject", *OVERLAPS.values(), "Cases")
     words = "Mean ± SD over cases, in the layout of the paper's Table 2; pooled voxels count all"
-    return _table(head, rows, first=range(0, 6, 2)) + _rule(
-        f"{words} cases as if they were one. {RULE}"
-    )
+    return _table(head, rows) + _rule(f"{words} cases as if they were one. {RULE}")
 
 
 def _distances(study: Study) -> str:
     rows: list[_Row] = []
     for region in REGIONS:
+        rows.append((SUBJECTS[region],))
         for name, (words, digits) in DISTANCES.items():
             s = study.summary(region, name)
             numbers = (mean_sd(s, digits), _number(s.median, digits), _interval(s, digits))
-            rows.append((f"{SUBJECTS[region]}: {words}", *numbers, _defined(s)))
+            rows.append((words, *numbers, _defined(s)))
     head = ("", "Mean ± SD", "Median", "95 % interval of the mean", "Cases")
     words = "Volume error is prediction minus reference; intervals are bootstrapped over cases."
-    return _table(head, rows, first=range(0, len(rows), len(DISTANCES))) + _rule(words)
+    return _table(head, rows) + _rule(words)
 
 
 def _lesions(study: Study) -> str:
@@ -222,7 +222,7 @@ def _lesions(study: Study) -> str:
         (size, str(n["found"]), str(n["reference"])) for size, n in told["by_diameter"].items()
     ]
     return (
-        _table(("Lesions", f"{told['cases']} {'case' if told['cases'] == 1 else 'cases'}"), rows)
+        _table(("Lesions", several(told["cases"], "case")), rows)
         + _table(("Longest axial diameter", "Found", "In the references"), sizes)
         + _rule(LESION_RULE)
     )
@@ -246,19 +246,20 @@ def _agreement(study: Study) -> str:
 def _cases(study: Study) -> str:
     head = (
         "Case",
-        *(f"Dice, {region}" for region in REGIONS),
-        "Sensitivity, tumour",
-        "Precision, tumour",
-        "HD95, liver, mm",
-        "HD95, tumour, mm",
-        "Liver, ml: prediction (reference)",
-        "Tumour, ml: prediction (reference)",
-        "Lesions found",
+        *(f"Dice {region}" for region in REGIONS),
+        "Sens. tumour",
+        "Prec. tumour",
+        "HD95 liver, mm",
+        "HD95 tumour, mm",
+        "Liver, ml",
+        "Tumour, ml",
+        "Found",
         "False",
     )
     if not study.cases:
         return "<p>No case was scored.</p>"
-    return _table(head, map(_case, study.cases))
+    words = "Volumes are of the prediction, and in brackets of the reference; found and false are"
+    return _table(head, map(_case, study.cases), "long") + _rule(f"{words} lesions.")
 
 
 def _case(case: CaseScores) -> _Row:
@@ -289,13 +290,13 @@ def _rules(study: Study) -> str:
 def _figure(number: int, name: str, svg: bytes) -> str:
     caption = FIGURES[name][1] if name in FIGURES else name.replace("_", " ")
     return (
-        f"<figure>\n{_inline(svg, f'f{number}-', caption)}\n"
+        f"<figure>\n{_inline(svg, f'f{number}-', _text(caption))}\n"
         f"<figcaption>{_text(caption)}</figcaption>\n</figure>"
     )
 
 
 def _inline(svg: bytes, prefix: str, label: str) -> str:
-    """SVG as a part of a page: without namespaces, its ids its own on the page."""
+    """SVG as a part of a page: without namespaces, its ids its own there; `label` is HTML."""
     root = ElementTree.fromstring(svg)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -308,9 +309,8 @@ def _inline(svg: bytes, prefix: str, label: str) -> str:
             elif key == "href" and value.startswith("#"):
                 value = f"#{prefix}{value[1:]}"
             element.set(key, value.replace("url(#", f"url(#{prefix}"))
-    root.set("role", "img")
-    root.set("aria-label", label)
-    return ElementTree.tostring(root, encoding="unicode", method="html")
+    inner = ElementTree.tostring(root, encoding="unicode", method="html")
+    return inner.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 
 
 def _picture(one: tuple[str, bytes]) -> str:
@@ -321,16 +321,17 @@ def _picture(one: tuple[str, bytes]) -> str:
     )
 
 
-def _table(head: _Row, rows: Iterable[_Row], first: Sequence[int] = ()) -> str:
-    """A table whose first column names the rows; those of `first` begin a group."""
-    lines = ["<tr>" + "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head) + "</tr>"]
-    for n, (name, *cells) in enumerate(rows):
-        begin = '<tr class="first">' if n in first else "<tr>"
+def _table(head: _Row, rows: Iterable[_Row], kind: str = "short") -> str:
+    """A table whose first column names the rows; a row of one cell is the title of the next."""
+    columns = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head)
+    lines = []
+    for name, *cells in rows:
         numbers = "".join(f"<td>{_text(cell)}</td>" for cell in cells)
-        lines.append(f'{begin}<th scope="row" class="name">{_text(name)}</th>{numbers}</tr>')
-    body = "\n".join(lines[1:])
+        first = f'scope="colgroup" colspan="{len(head)}"' if not cells else 'scope="row"'
+        lines.append(f"<tr><th {first}>{_text(name)}</th>{numbers}</tr>")
+    body = "\n".join(lines)
     return (
-        f'<div class="wide"><table>\n<thead>\n{lines[0]}\n</thead>\n'
+        f'<div class="wide"><table class="{kind}">\n<thead>\n<tr>{columns}</tr>\n</thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table></div>\n"
     )
 
