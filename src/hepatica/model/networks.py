@@ -1,5 +1,5 @@
-"""The four networks of the paper, built from MONAI. Needs torch; only training and the
-torch engine come here.
+"""The four networks of the paper and one of ours, built from MONAI. Needs torch; only training
+and the torch engine come here.
 
 Two traps, both measured. MONAI's HighResNet ends in convolution, batch norm and
 ReLU, so its outputs are never negative and voxels clipped at 0 get no gradient; the
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from monai.networks.nets import HighResNet, SegResNet, SegResNetVAE, UNet, VNet
+from monai.networks.nets import DynUNet, HighResNet, SegResNet, SegResNetVAE, UNet, VNet
 from torch import nn
 
 from hepatica.core.errors import ConfigError
@@ -112,7 +112,31 @@ def _highresnet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
     return network
 
 
-_BUILDERS = {"unet": _unet, "vnet": _vnet, "segresnet": _segresnet, "highresnet": _highresnet}
+def _dynunet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
+    """Two plain convolutions a level, the first at full resolution, as nnU-Net has them."""
+    options = dict(plan.options)
+    filters = list(options.pop("filters"))
+    deeper = len(filters) - 1
+    return DynUNet(
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=outputs,
+        kernel_size=[3] * len(filters),
+        strides=[1] + [2] * deeper,
+        upsample_kernel_size=[2] * deeper,
+        filters=filters,
+        norm_name=_NORMS["instance_affine"],
+        **options,
+    )
+
+
+_BUILDERS = {
+    "unet": _unet,
+    "vnet": _vnet,
+    "segresnet": _segresnet,
+    "highresnet": _highresnet,
+    "dynunet": _dynunet,
+}
 
 
 class Probabilities(nn.Module):

@@ -16,7 +16,7 @@ from hepatica.core.errors import ConfigError
 #: What the pipeline works with; further classes of a network count as background.
 CLASSES = ("background", "liver", "tumour")
 
-NetworkName = Literal["unet", "vnet", "segresnet", "highresnet"]
+NetworkName = Literal["unet", "vnet", "segresnet", "highresnet", "dynunet"]
 
 
 class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -146,14 +146,15 @@ def _paper(name: NetworkName) -> Plan:
 
 
 def _default() -> Plan:
-    """Ours: a small unet at 4 mm finds the box, the same at 2 mm segments it."""
-    network = NetworkPlan(
+    """Ours: a small unet at 4 mm finds the box; at 2 mm a network sees every voxel of it."""
+    coarse = NetworkPlan(
         name="unet",
         options={"channels": [16, 32, 64, 96, 96], "res_units": 2, "norm": "instance_affine"},
     )
+    fine = NetworkPlan(name="dynunet", options={"filters": [8, 24, 48, 96, 128]})
     classes = (*CLASSES, "spleen", "kidney")
     stage = StagePlan(
-        network=network,
+        network=coarse,
         size=(96, 96, 64),
         spacing_mm=4.0,
         intensity="robust",
@@ -164,7 +165,7 @@ def _default() -> Plan:
         name="default",
         stages=(
             stage,
-            msgspec.structs.replace(stage, size=(112, 96, 96), spacing_mm=2.0),
+            msgspec.structs.replace(stage, network=fine, size=(112, 96, 96), spacing_mm=2.0),
         ),
         margin=Margin(amount=15.0, unit="mm"),
         postprocessing=Postprocessing(opening_voxels=1.0, min_lesion_ml=0.05, fill_holes=True),

@@ -40,7 +40,8 @@ class Artefacts:
         two copies along the phase direction, shifted by one part in `ghosts` of the field
         to either side, each half as bright as that.
     motion_mm
-        How far the patient moved for a part of the k-space lines.
+        How far the patient lay off for the first or last lines of k-space, up to two fifths
+        of them; the others, its centre among them, were measured where the labels are.
     wrap
         Share of the field of view that folds over at the front and back. What lies beyond
         the field is taken to look like what lies at its edge.
@@ -227,8 +228,9 @@ def _lines(scan: Geometry, a: Artefacts) -> NDArray[np.complex128] | None:
         phase = rng.uniform(0, 2 * np.pi)
         factor *= 1 + a.ghost_strength * np.cos(2 * np.pi * order / a.ghosts + phase)
     if a.motion_mm:
-        start = rng.uniform(0.15, 0.85) * n
-        moved = (order > start) & (np.abs(frequency) > 0.04)
+        # Whatever the patient does before or after, the centre of k-space says where the image is.
+        rest = rng.uniform(0.6, 0.9) * n
+        moved = order > rest if rng.random() < 0.5 else order < n - rest
         factor[moved] *= np.exp(-2j * np.pi * frequency[moved] * a.motion_mm / spacing_mm)
     return _operator(factor)
 

@@ -17,7 +17,7 @@ from hepatica import io
 from hepatica.core.errors import ConfigError
 from hepatica.model.bundle import Bundle
 from hepatica.model.networks import build
-from hepatica.model.plan import Plan, named_plan
+from hepatica.model.plan import Plan, StagePlan, named_plan
 from hepatica.train import checkpoint, validate
 from hepatica.train.cohort import Cohort
 from hepatica.train.config import Training
@@ -41,7 +41,7 @@ class Settings:
     budget_s
         Seconds for what is trained; stage 1 gets `FIRST_SHARE` of it if both are.
     start
-        A bundle whose weights both stages start from, and whose plan is taken.
+        A bundle whose weights the stages start from, where their networks are the same.
     stage
         0 or 1 to train that one alone; the other is the bundle's.
     """
@@ -77,7 +77,7 @@ def train(training: Training, material: Material, run: Path, settings: Settings)
     """
     world = join(settings.device)
     start = settings.start
-    plan = start.plan if start else named_plan(training.plan)
+    plan = plan_of(training, start)
     if settings.stage is not None and start is None:
         raise ConfigError(
             "One stage alone needs a bundle for the other.", "Give --from BUNDLE as well."
@@ -87,9 +87,11 @@ def train(training: Training, material: Material, run: Path, settings: Settings)
     for stage in (0, 1):
         if settings.stage not in (None, stage):
             assert start is not None
-            networks.append(_of_bundle(start, stage))
+            networks.append(_of_bundle(start, stage, plan))
             continue
-        begin = _start(training, start, networks, stage)
+        begin = _start(training, plan, start, networks, stage)
+        if begin is None:
+            settings.report(f"stage {stage + 1} starts from scratch")
         share = 1.0 if settings.stage is not None else (FIRST_SHARE, 1 - FIRST_SHARE)[stage]
         learned = learn(
             training, plan, stage, material, run, world, settings, settings.budget_s * share, begin
@@ -102,7 +104,7 @@ def train(training: Training, material: Material, run: Path, settings: Settings)
             settings.report(f"stage {stage + 1} done: {found}")
     if not world.leads:
         return None
-    card = _card(training, material, scores)
+    card = _card(training, plan, material, scores)
     return export((networks[0].cpu(), networks[1].cpu()), plan, card, run / "bundle")
 
 
@@ -147,7 +149,7 @@ def snapshot(training: Training, run: Path, folder: Path, start: Bundle | None) 
     ConfigError
         If a stage has neither.
     """
-    plan = start.plan if start else named_plan(training.plan)
+    plan = plan_of(training, start)
     networks: list[nn.Module] = []
     for stage in (0, 1):
         path = checkpoint_path(run, stage)
@@ -156,7 +158,7 @@ def snapshot(training: Training, run: Path, folder: Path, start: Bundle | None) 
             network.load_state_dict(checkpoint.kept_weights(path))
             networks.append(network.eval())
         elif start is not None:
-            networks.append(_of_bundle(start, stage))
+            networks.append(_of_bundle(start, stage, plan))
         else:
             raise ConfigError(
                 f"{run} has no checkpoint of stage {stage + 1} yet.", "Give --from BUNDLE for it."
@@ -197,31 +199,59 @@ def epoch_steps(training: Training, material: Material, world: World) -> int:
     return math.ceil(len(material.cases) / (training.batch * world.size))
 
 
+def plan_of(training: Training, start: Bundle | None) -> Plan:
+    """The plan of a run: its own, or that of the bundle from which it starts.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither.
+    """
+    if training.plan is not None:
+        return named_plan(training.plan)
+    if start is None:
+        raise ConfigError("This preset has the plan of a bundle.", "Give --from BUNDLE as well.")
+    return start.plan
+
+
 def _start(
-    training: Training, bundle: Bundle | None, networks: list[nn.Module], stage: int
+    training: Training, plan: Plan, bundle: Bundle | None, networks: list[nn.Module], stage: int
 ) -> dict[str, Tensor] | None:
-    if bundle is not None:
+    """Weights of the bundle's network or else of stage 1's, if it is the same; None: at random."""
+    wanted = plan.stages[stage]
+    if bundle is not None and _alike(bundle.plan.stages[stage], wanted):
         return _weights(bundle, stage)
-    if stage == 1 and training.stage2_from == "stage1":
+    if stage == 1 and training.stage2_from == "stage1" and _alike(plan.stages[0], wanted):
         return networks[0].state_dict()
     return None
+
+
+def _alike(one: StagePlan, other: StagePlan) -> bool:
+    return (one.network, one.classes) == (other.network, other.classes)
 
 
 def _weights(bundle: Bundle, stage: int) -> dict[str, Tensor]:
     return {k: v.float() for k, v in load_file(bundle.weights(stage)).items()}
 
 
-def _of_bundle(bundle: Bundle, stage: int) -> nn.Module:
+def _of_bundle(bundle: Bundle, stage: int, plan: Plan) -> nn.Module:
+    if bundle.plan.stages[stage] != plan.stages[stage]:
+        raise ConfigError(
+            f"Stage {stage + 1} of the bundle {bundle.plan.name} is not that of {plan.name}.",
+            'Train both stages, or use a preset whose "plan" is null.',
+        )
     network = build(bundle.plan.stages[stage])
     network.load_state_dict(_weights(bundle, stage))
     return network.eval()
 
 
-def _card(training: Training, material: Material, scores: list[dict[str, float]]) -> str:
+def _card(
+    training: Training, plan: Plan, material: Material, scores: list[dict[str, float]]
+) -> str:
     """The facts that the trainer knows; a shipped bundle's card says more."""
     anatomies = ", ".join(sorted(a.name for a in material.anatomies)) or "none"
     lines = [
-        f"# Model card: {training.plan}",
+        f"# Model card: {plan.name}",
         "",
         "Research use only. Not for diagnosis, treatment or surgical decisions.",
         "",

@@ -21,7 +21,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Parameters
     ----------
     plan
-        Name of a plan in `hepatica.model.plan`, or a JSON file of one.
+        Name of a plan in `hepatica.model.plan`, or a JSON file of one; None takes that of the
+        bundle from which a run starts.
     epochs
         Most epochs of stage 1 and of stage 2; a budget or `patience` may end them earlier.
     epoch_steps
@@ -74,7 +75,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Samples from which batch norm takes its statistics anew at the end.
     """
 
-    plan: str
+    plan: str | None
     epochs: tuple[int, int]
     epoch_steps: int | None = 500
     batch: int = 1

@@ -14,8 +14,8 @@ from hepatica.core.geometry import Triple
 from hepatica.io.memory import available_bytes
 from hepatica.model.bundle import Bundle
 from hepatica.model.networks import build, parameters
-from hepatica.model.plan import StagePlan, named_plan
-from hepatica.train.cascade import epoch_steps
+from hepatica.model.plan import StagePlan
+from hepatica.train.cascade import epoch_steps, plan_of
 from hepatica.train.config import Training
 from hepatica.train.learner import Learner
 from hepatica.train.material import Material
@@ -97,7 +97,7 @@ def report(
     training: Training, material: Material, start: Bundle | None, device: str, budget_s: float
 ) -> list[str]:
     """The configuration, the plan and the estimate in lines for a reader, and a verdict."""
-    plan = start.plan if start else named_plan(training.plan)
+    plan = plan_of(training, start)
     world = join(device)
     # Without a data set, what an epoch would be for the paper's own 60 cases.
     counted = training.epoch_steps is not None or material.cases
