@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import sys
 
 import numpy as np
 import pytest
@@ -102,6 +104,49 @@ def test_probabilities_give_a_free_response_curve(folders):
     found = {r["threshold"]: r for r in rows(out / "froc.csv")}
     assert (found["0.1"]["sensitivity"], found["0.1"]["false_per_case"]) == ("1", "1")
     assert (found["0.6"]["sensitivity"], found["0.6"]["false_per_case"]) == ("0.5", "0")
+
+
+def test_the_report_shows_figures_and_cases_over_their_images(folders):
+    (folders / "images").mkdir()
+    for n in (1, 2, 3):
+        image = np.indices(GRID.shape).sum(axis=0).astype(np.float32)
+        write_volume(folders / "images" / f"p{n}_t1ce.nii.gz", Volume(image, GRID))
+    out = folders / "out"
+    done = call(
+        folders / "poor", folders / "truth", "-o", out, "--images", folders / "images",
+        "--name", "poor", "--method", f"good={folders / 'good'}", "--published",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "Without image: p4" in done.output
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "poor: poor against truth" in page
+    assert "paper, test set #1" in page
+    assert "<script" not in page
+    assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", page)
+    assert page.count("data:image/png;base64,") == 4  # two best, two worst
+    names = sorted(p.name for p in (out / "cases").iterdir())
+    assert names == ["highest_1.png", "highest_2.png", "lowest_1.png", "lowest_2.png"]
+    drawn = {p.name for p in (out / "figures").iterdir()}
+    assert {"dice_by_case.png", "dice_by_case.svg", "lesions_confusion.png"} <= drawn
+    assert "free_response.png" not in drawn
+
+
+def test_without_matplotlib_there_are_tables_and_a_page_and_it_says_so(folders, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    out = folders / "out"
+    done = call(folders / "good", folders / "truth", "-o", out)
+    assert done.exit_code == 0, done.output
+    assert "No figures: The figures of a study need the package matplotlib" in done.output
+    assert (out / "cases.csv").is_file()
+    assert "Figures" not in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_images_that_are_not_there_are_refused_before_anything_is_scored(folders):
+    done = call(
+        folders / "good", folders / "truth", "-o", folders / "out", "--images", folders / "x"
+    )
+    assert isinstance(done.exception, InputError)
+    assert not (folders / "out").exists()
 
 
 @pytest.mark.parametrize("wrong", ["poor", "=poor", "poor=", "ours=poor"])

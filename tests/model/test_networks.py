@@ -1,6 +1,7 @@
 import msgspec
 import pytest
 import torch
+from monai.networks.nets import DynUNet
 
 from hepatica.core.errors import ConfigError
 from hepatica.model.networks import Probabilities, build, parameters
@@ -21,6 +22,23 @@ def test_every_network_maps_an_image_to_its_classes(name):
     assert p.shape == (1, 3, 32, 32, 32)
     torch.testing.assert_close(p.sum(dim=1), torch.ones(1, 32, 32, 32))
     assert (p >= 0).all()
+
+
+def test_our_network_computes_what_monais_does_and_keeps_each_weight_once():
+    torch.manual_seed(0)
+    stage = PLANS["default"].stages[1]
+    ours = build(stage).eval()
+    theirs = DynUNet(
+        3, 1, 5, [3] * 5, [1, 2, 2, 2, 2], [2] * 4, [8, 24, 48, 96, 128],
+        norm_name=("instance", {"affine": True}),
+    ).eval()  # fmt: skip
+    theirs.skip_layers.load_state_dict(ours[0].state_dict())
+    theirs.output_block.load_state_dict(ours[1].state_dict())
+    x = torch.randn(1, 1, 32, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x))
+    places = [t.data_ptr() for t in ours.state_dict().values()]
+    assert len(places) == len(set(places))
 
 
 def test_the_papers_head_cannot_say_less_than_zero_and_the_plain_one_can():
@@ -47,6 +65,8 @@ def test_helper_classes_count_as_background():
         ("unet", {"channels": (4, 8), "res_units": 1, "norm": "none"}),
         ("unet", {"channels": (4, 8), "res_units": 1, "colour": 3}),
         ("highresnet", {"head": "wooden"}),
+        ("dynunet", {}),
+        ("dynunet", {"filters": [4, 8], "colour": 3}),
     ],
 )
 def test_refuses_unknown_options(name, options):

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hepatica.cli.console import FAILED, app, errors, meaning, plain
+from hepatica.core.errors import ResourceError
+
+if TYPE_CHECKING:
+    from hepatica.evaluate.pairs import Pair
+    from hepatica.evaluate.report import Read
 
 
 @app.command()
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="Label map, or folder of them.")],
     references: Annotated[Path, typer.Argument(help="Label map, or folder of them.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tables.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for tables and report.")],
     reference_labels: Annotated[
         str, typer.Option(help="Meaning of the references' labels, such as liver=5,tumour=7.")
     ] = "",
     resample: Annotated[
         bool, typer.Option("--resample", help="Bring predictions onto the references' grids.")
     ] = False,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images, to be seen under the contours.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that score.")] = 1,
     method: Annotated[
         list[str] | None,
@@ -38,41 +46,87 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Score predictions against references.
+    """Score predictions against references: tables, figures and a page to read.
 
-    Example: hepatica evaluate out references -o scores
+    Example: hepatica evaluate out references --images images -o scores
     """
-    from hepatica import io
-    from hepatica.evaluate import methods, pairs, tables
+    from hepatica.evaluate import methods, pairs, report, tables
     from hepatica.evaluate.corrections import read_minutes
+    from hepatica.evaluate.report import figures, sections
     from hepatica.evaluate.study import Study
     from hepatica.evaluate.study import evaluate as score
 
+    meant = meaning(reference_labels)
     folders = {name: predictions} | _methods(method or (), name)
     minutes = None if corrections is None else read_minutes(corrections)
-    studies: dict[str, Study] = {}
-    for called, folder in folders.items():
-        found, lonely = pairs.pair(folder, references)
-        if not found:
-            names = ", ".join(lonely[:8]) + (" ..." if len(lonely) > 8 else "")
-            errors.print(
-                f"Error: no prediction has a reference of the same name: {names}.",
-                style="red",
-                markup=False,
-            )
-            raise typer.Exit(FAILED)
-        for one in found:
-            if io.case_name(one.prediction).removesuffix("_seg") != io.case_name(one.reference):
-                plain(f"{one.prediction.name} against {one.reference.name}")
-        scores = score(found, meaning(reference_labels), resampled=resample, workers=workers)
-        studies[called] = Study(tuple(scores), tuple(lonely))
-    tables.write(out, studies[name], minutes)
-    plain(tables.text(studies[name]))
+    found = {called: _paired(folder, references) for called, folder in folders.items()}
+    first = {one.case: one for one in found[name][0]}
+    shown = {} if images is None else pairs.images(images, first)
+    studies = {
+        called: Study(
+            tuple(score(paired, meant, resampled=resample, workers=workers)), tuple(lonely)
+        )
+        for called, (paired, lonely) in found.items()
+    }
+    study = studies[name]
+    tables.write(out, study, minutes)
+    plain(tables.text(study))
+    extra = [] if minutes is None else [("Corrections", sections.corrected(study, minutes))]
     if len(studies) > 1 or published:
         compared, left_out = methods.shared(studies)
         rows = methods.compare(compared)
         methods.write(out, rows, left_out, published)
         plain(methods.markdown(rows, published))
+        extra.insert(0, ("Methods", sections.compared(rows, left_out, published)))
+    try:
+        drawn = figures.draw(study)
+    except ResourceError as error:
+        # The tables are what counts; the page can do without.
+        plain(f"No figures: {error}")
+        drawn = {}
+    title = f"{name}: {predictions.resolve().name} against {references.resolve().name}"
+    report.write(out, study, title, _reader(first, shown, meant, resample), extra, drawn)
+    if images is not None and (bare := sorted(first.keys() - shown.keys())):
+        plain(f"Without image: {', '.join(bare)}")
+    plain(f"Report: {out / report.PAGE}")
+
+
+def _paired(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
+    """The pairs of a method and what has no partner; ends the program if there is no pair."""
+    from hepatica import io
+    from hepatica.evaluate import pairs
+
+    found, lonely = pairs.pair(predictions, references)
+    if not found:
+        names = ", ".join(lonely[:8]) + (" ..." if len(lonely) > 8 else "")
+        errors.print(
+            f"Error: no prediction has a reference of the same name: {names}.",
+            style="red",
+            markup=False,
+        )
+        raise typer.Exit(FAILED)
+    for one in found:
+        if io.case_name(one.prediction).removesuffix("_seg") != io.case_name(one.reference):
+            plain(f"{one.prediction.name} against {one.reference.name}")
+    return found, lonely
+
+
+def _reader(
+    paired: Mapping[str, Pair],
+    images: Mapping[str, Path],
+    meant: Mapping[str, int] | None,
+    resampled: bool,
+) -> Read:
+    """What reads a case again for its picture."""
+    from hepatica import io
+    from hepatica.core.volume import LabelMap, Volume
+    from hepatica.evaluate.pairs import read_pair
+
+    def read(case: str) -> tuple[LabelMap, LabelMap, Volume | None]:
+        prediction, reference = read_pair(paired[case], meant, resampled=resampled)
+        return prediction, reference, io.read(images[case]) if case in images else None
+
+    return read
 
 
 def _methods(given: Sequence[str], first: str) -> dict[str, Path]:

@@ -145,7 +145,12 @@ def _cell(row: Row) -> str:
     if s.mean is None:
         return "–"
     spread = "" if s.sd is None else f" ± {s.sd:.3f}"
-    if row.p_holm is None:
-        return f"{s.mean:.3f}{spread}"
-    p = "p < 0.001" if row.p_holm < 0.001 else f"p = {row.p_holm:.3f}"
-    return f"{s.mean:.3f}{spread} ({p})"
+    p = p_in_words(row.p_holm)
+    return f"{s.mean:.3f}{spread}" + (f" ({p})" if p else "")
+
+
+def p_in_words(p: float | None) -> str:
+    """A p value as it is printed; empty where there is none."""
+    if p is None:
+        return ""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

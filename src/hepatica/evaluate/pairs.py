@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from hepatica.core import resample
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import Label, LabelMap
-from hepatica.io.pairing import by_case, case_of, label_files, longest_beginning
+from hepatica.io.pairing import by_case, case_of, label_files, longest_beginning, named_as_labels
 
 #: Grids whose voxels are off by no more than this are one.
 SAME_MM = 0.1
@@ -63,6 +63,28 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
             left.remove(fits[0])
             open_.remove(case)
     return sorted(pairs, key=lambda p: p.case), sorted({*left, *open_})
+
+
+def images(folder: Path, cases: Collection[str]) -> dict[str, Path]:
+    """The image of each of `cases` in a folder, or in an only file; without those that have none.
+
+    The image of ``p01`` is ``p01.nii.gz``, or goes on with a word as in ``p01_t1ce.nii.gz``;
+    among several the first by name.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist.
+    """
+    if not folder.exists():
+        raise InputError(f"{folder} does not exist.", "Check the path.")
+    if folder.is_file():
+        return dict.fromkeys(cases, folder) if len(cases) == 1 else {}
+    files = [p for p in sorted(folder.iterdir()) if io.is_image(p) and not named_as_labels(p)]
+    found = {name: p for p in files if (name := io.case_name(p)) in cases}
+    for path in files:
+        found.setdefault(longest_beginning(io.case_name(path), cases), path)
+    return {case: path for case, path in found.items() if case in cases}
 
 
 def read_pair(

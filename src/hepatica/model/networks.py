@@ -113,11 +113,14 @@ def _highresnet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
 
 
 def _dynunet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
-    """Two plain convolutions a level, the first at full resolution, as nnU-Net has them."""
+    """Two plain convolutions a level, the first at full resolution, as nnU-Net has them.
+
+    MONAI's class names each of its layers twice; this takes what its forward pass goes through.
+    """
     options = dict(plan.options)
     filters = list(options.pop("filters"))
     deeper = len(filters) - 1
-    return DynUNet(
+    network = DynUNet(
         spatial_dims=3,
         in_channels=1,
         out_channels=outputs,
@@ -128,6 +131,7 @@ def _dynunet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
         norm_name=_NORMS["instance_affine"],
         **options,
     )
+    return nn.Sequential(network.skip_layers, network.output_block)
 
 
 _BUILDERS = {

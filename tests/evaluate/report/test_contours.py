@@ -8,10 +8,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
-from hepatica.evaluate import contours
-from hepatica.evaluate.contours import BOTH, CELLS, PREDICTION, REFERENCE, choose, draw
 from hepatica.evaluate.lesions import Lesions
 from hepatica.evaluate.overlap import Overlap
+from hepatica.evaluate.report import contours, front
+from hepatica.evaluate.report.contours import CELLS, choose, draw
+from hepatica.evaluate.report.front import BOTH, PREDICTION, REFERENCE
 from hepatica.evaluate.scores import CaseScores, RegionScores, score
 from hepatica.evaluate.study import Study
 from hepatica.results.notice import RESEARCH_ONLY
@@ -161,7 +162,7 @@ def ahead(prediction, reference):
         i, _, k = np.rint(grid.to_index(point_mm)).astype(int)
         return grid.shape[2] - 1 - k, grid.shape[0] - 1 - i
 
-    return np.asarray(contours.from_the_front(prediction, reference, grid)).astype(int), pixel
+    return np.asarray(front.from_the_front(prediction, reference, grid)).astype(int), pixel
 
 
 def middle(box):

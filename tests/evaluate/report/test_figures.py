@@ -17,7 +17,7 @@ from PIL import Image
 from hepatica.core.errors import ResourceError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
-from hepatica.evaluate import figures
+from hepatica.evaluate.report import agreement, drawing, figures, words
 from hepatica.evaluate.scores import score
 from hepatica.evaluate.study import Study
 from hepatica.results.notice import RESEARCH_ONLY
@@ -65,7 +65,7 @@ def texts(svg):
 
 def svg_texts(name, study):
     make, _ = figures.FIGURES[name]
-    return texts(figures.save(make(study))[1])
+    return texts(drawing.save(make(study))[1])
 
 
 def test_dice_is_where_it_belongs_and_what_is_undefined_is_hollow_at_the_baseline():
@@ -112,8 +112,8 @@ def test_too_many_names_are_left_to_the_table():
 
 def test_lesions_are_found_missed_or_false_and_the_fourth_cell_is_a_dash():
     shown = svg_texts("lesions_confusion", STUDY)
-    for number, words in (("1", "found of 2"), ("1", "missed of 2"), ("1", "false in 3 cases")):
-        assert shown[shown.index(words) - 1] == number
+    for number, told in (("1", "found of 2"), ("1", "missed of 2"), ("1", "false in 3 cases")):
+        assert shown[shown.index(told) - 1] == number
     assert shown[shown.index("cannot be counted") - 1] == "–"
     (axes,) = figures.confusion(STUDY).axes
     places = {t.get_text(): t.get_position() for t in axes.texts}
@@ -133,7 +133,7 @@ def test_sensitivity_has_counts_and_wilsons_interval():
 
 
 def test_bias_and_limits_are_those_of_the_study():
-    panels = figures.agreement(STUDY).axes
+    panels = agreement.agreement(STUDY).axes
     for axes, name in zip(panels, ("tumour_ml", "liver_ml", "lesion_count"), strict=True):
         found = STUDY.agreement()[name]
         heights = [line.get_ydata()[0] for line in axes.lines]
@@ -145,12 +145,14 @@ def test_bias_and_limits_are_those_of_the_study():
 
 
 def test_cases_on_one_point_make_a_larger_mark():
-    both, one = (figures.agreement(STUDIES[k]).axes[2].collections[0] for k in ("alike", "single"))
+    both, one = (
+        agreement.agreement(STUDIES[k]).axes[2].collections[0] for k in ("alike", "single")
+    )
     assert both.get_sizes()[0] == 2 * one.get_sizes()[0]
 
 
 def test_every_case_is_a_point_of_the_distributions():
-    panels = figures.distributions(STUDY).axes
+    panels = agreement.distributions(STUDY).axes
     assert [t.get_text() for t in panels[0].get_xticklabels()] == [
         "liver\nn = 3",
         "parenchyma\nn = 3",
@@ -161,14 +163,14 @@ def test_every_case_is_a_point_of_the_distributions():
             known = [v for v in STUDY.values(region, score_) if v is not None]
             assert points.get_offsets()[:, 1].tolist() == known
     assert not panels[0].lines  # three cases make no box
-    assert figures.distributions(many(6)).axes[0].lines
+    assert agreement.distributions(many(6)).axes[0].lines
 
 
 @pytest.mark.parametrize("name", figures.FIGURES)
 @pytest.mark.parametrize("study", STUDIES)
 def test_whatever_the_study_there_is_a_figure(study, name):
     make, _ = figures.FIGURES[name]
-    png, svg = figures.save(make(STUDIES[study]))
+    png, svg = drawing.save(make(STUDIES[study]))
     assert np.asarray(Image.open(BytesIO(png)).convert("L")).min() < 100
     assert RESEARCH_ONLY in texts(svg)
     assert len(texts(svg)) > 1
@@ -195,7 +197,7 @@ def test_what_cannot_be_shown_is_said(study, name, words):
 def test_the_same_study_gives_the_same_bytes_with_no_date_and_no_address():
     one, again = figures.draw(STUDY), figures.draw(STUDY)
     assert one == again
-    assert list(one) == list(figures.FIGURES)
+    assert list(one) == [name for name in figures.FIGURES if name != "free_response"]
     for _, svg in one.values():
         assert b"date" not in svg
         assert b"matplotlib.org" not in svg
@@ -205,16 +207,16 @@ def test_the_same_study_gives_the_same_bytes_with_no_date_and_no_address():
 def test_names_are_no_formulas_and_no_markup():
     odd = ("a$b$c", "<script>&", "患者", "x\udcff\ny", "n" * 60)
     study = Study(tuple(replace(FOUND, case=name) for name in odd))
-    png, svg = figures.save(figures.dice_by_case(study))
+    png, svg = drawing.save(figures.dice_by_case(study))
     assert {"a$b$c", "<script>&", "患者", "x y"} <= set(texts(svg))
     assert b"<script" not in svg
     assert png.startswith(b"\x89PNG")
 
 
 def test_one_line_keeps_both_ends():
-    assert figures.one_line("cohort_of_ten_patient_07", 20) == "cohort…en_patient_07"
-    assert len(figures.one_line("cohort_of_ten_patient_07", 20)) == 20
-    assert figures.one_line("  a\r\n b\t") == "a b"
+    assert words.one_line("cohort_of_ten_patient_07", 20) == "cohort…en_patient_07"
+    assert len(words.one_line("cohort_of_ten_patient_07", 20)) == 20
+    assert words.one_line("  a\r\n b\t") == "a b"
 
 
 def test_the_settings_of_others_stay():
@@ -228,3 +230,16 @@ def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     with pytest.raises(ResourceError, match="matplotlib") as caught:
         figures.draw(STUDY)
     assert "study" in caught.value.hint
+
+
+def test_free_response_has_a_point_for_each_threshold_and_none_without_probabilities():
+    chance = np.zeros(GRID.shape, np.float32)
+    chance[SPOT], chance[OTHER], chance[5, 5, 5] = 0.82, 0.42, 0.62
+    case = score("case", labels(LIVER), labels(LIVER, SPOT, OTHER), probability=chance)
+    study = Study((case,))
+    line = figures.free_response(study).axes[0].lines[0]
+    points = list(zip(*line.get_data(), strict=True))
+    assert points == [(1, 1)] * 8 + [(1, 0.5)] * 4 + [(0, 0.5)] * 4 + [(0, 0)] * 3
+    assert "free_response" in figures.draw(study)
+    assert "free_response" not in figures.draw(STUDY)
+    assert "No probabilities" in figures.free_response(STUDY).axes[0].texts[0].get_text()
