@@ -63,6 +63,8 @@ def folder(tmp_path_factory):
     (here / "list.txt").write_text("patient.nii.gz\n")
     (here / "quick.json").write_text(QUICK)
     (here / "minutes.csv").write_text("case,minutes\np1,12.5\n")
+    (here / "images").mkdir()
+    io.write_volume(here / "images" / "p1.nii.gz", volume)
     for path in ("references/p1.nii.gz", "label_maps/p1.nii.gz", "other_label_maps/p1.nii.gz"):
         (here / path).parent.mkdir(exist_ok=True)
         io.write_labelmap(here / path, truth)
