@@ -107,6 +107,18 @@ def test_a_sheet_of_images_with_lesions_shows_these_alone(run, real, tmp_path):
     assert gallery.cohort_title(out / "images" / "p1_0001.nii.gz") == "p1_0001, delayed"
 
 
+@pytest.mark.parametrize("n", [0, 3])
+def test_phase_and_number_of_metastases_can_be_asked_for(run, real, tmp_path, n):
+    asked = ("--phase", "delayed", "--lesions", n)
+    assert run("synth", "-n", 1, "-o", tmp_path / "made", *asked)[0] == 0
+    one = ("--into", real / "p1.nii.gz", "--livers", real / "p1_seg.nii.gz")
+    assert run("synth", *one, "-o", tmp_path / "put", *asked)[0] == 0
+    for path in (tmp_path / "made/images/patient_0001.json", tmp_path / "put/images/p1_0001.json"):
+        told = json.loads(path.read_text())
+        assert told["protocol"]["phase"] == "delayed"
+        assert sum(lesion["labelled"] for lesion in told["lesions"]) == n
+
+
 def test_that_a_phase_was_drawn_is_said_once(run, real, tmp_path):
     code, _, err = run(*into(real, "-o", tmp_path / "a", "--exclude", "p2*"))
     assert code == 0

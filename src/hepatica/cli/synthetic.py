@@ -47,27 +47,32 @@ def synth(
         int | None, typer.Option(min=1, max=255, help="Which label is the liver, if not 1.")
     ] = None,
     phase: Annotated[
-        str | None, typer.Option(help=f"Phase of the real images: {PHASES}; else one at random.")
+        str | None, typer.Option(help=f"Phase of all images: {PHASES}; else one at random.")
+    ] = None,
+    lesions: Annotated[
+        int | None, typer.Option(min=0, max=100, help="Metastases of each; else drawn.")
     ] = None,
 ) -> None:
     """Make synthetic T1CE patients with exact labels, or put lesions into real images.
 
     Example: hepatica synth -n 4 -o synthetic --seed 1
     """
+    from dataclasses import replace
+
     from hepatica.io import anatomies as collections
     from hepatica.io import patients
+    from hepatica.synth.recipe import COHORT
 
     if (into is None) != (livers is None):
         raise typer.BadParameter("--into names images, and --livers their label maps; give both.")
-    if into is None and (liver_label is not None or phase is not None):
-        raise typer.BadParameter("--liver-label and --phase are about the images of --into.")
+    if into is None and liver_label is not None:
+        raise typer.BadParameter("--liver-label is about the label maps of --livers.")
+    recipe = replace(COHORT if phase is None else COHORT.in_phase(phase), lesion_count=lesions)
     patterns = tuple(exclude or ())
     real = collections.gather(anatomies or (), patterns)
     if into is not None and livers is not None:
         from hepatica.io import implants
-        from hepatica.synth.recipe import COHORT
 
-        recipe = COHORT if phase is None else COHORT.in_phase(phase)
         shapes = real[0].shapes if real else ()  # each has those of all
         task = implants.Task(n or 1, seed, recipe, liver_label, shapes)
         hosts, alone = implants.pair(into, livers, patterns)
@@ -80,7 +85,9 @@ def synth(
     n = n if n is not None else 0 if sheet else 1
     images = []
     if n:
-        made = patients.write_cohort(out, n, seed, real, overwrite=overwrite, workers=workers)
+        made = patients.write_cohort(
+            out, n, seed, real, recipe, overwrite=overwrite, workers=workers
+        )
         images = list(_printed(made))
     if sheet:
         from hepatica import gallery

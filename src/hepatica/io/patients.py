@@ -43,6 +43,7 @@ def write_cohort(
     n: int,
     seed: int,
     anatomies: Sequence[Anatomy] = (),
+    recipe: Recipe = COHORT,
     *,
     overwrite: bool = False,
     workers: int = 1,
@@ -61,7 +62,7 @@ def write_cohort(
     """
     drafts = [_Draft.begin(seed, number, anatomies) for number in range(1, n + 1)]
     cohort.begin(folder, {draft.name: draft.person for draft in drafts}, overwrite)
-    yield from in_order(partial(_write, folder, seed), drafts, min(workers, n))
+    yield from in_order(partial(_write, folder, seed, recipe), drafts, min(workers, n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,6 @@ class _Draft:
         return draw(self.rng, anatomy, recipe, self.name)
 
 
-def _write(folder: Path, cohort_seed: int, draft: _Draft) -> Path:
+def _write(folder: Path, cohort_seed: int, recipe: Recipe, draft: _Draft) -> Path:
     origin = {"cohort_seed": cohort_seed, "number": draft.number}
-    return write_patient(draft.draw(COHORT), folder, origin)[0]
+    return write_patient(draft.draw(recipe), folder, origin)[0]

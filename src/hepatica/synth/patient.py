@@ -101,7 +101,10 @@ def draw_lesions(
     """
     if not len(inside):
         return ()
-    n = 0 if rng.random() < recipe.lesion_free else lesion_kinds.draw_count(rng)
+    if recipe.lesion_count is not None:
+        n = recipe.lesion_count
+    else:
+        n = 0 if rng.random() < recipe.lesion_free else lesion_kinds.draw_count(rng)
     volumes = lesion_kinds.draw_volumes_ml(rng, n)
     if rng.random() < recipe.even_sizes:
         volumes = np.pi / 6 * np.exp(rng.uniform(np.log(5), np.log(60), n)) ** 3 / 1000

@@ -31,6 +31,8 @@ class Recipe:
     even_sizes
         Share of patients whose lesion diameters are drawn log-uniform from 5 to 60 mm
         instead of from the paper's volumes.
+    lesion_count
+        Metastases of every patient; None draws how many.
     subcapsular
         Share of lesions at the liver's surface.
     look_alikes
@@ -47,6 +49,7 @@ class Recipe:
     cut: float = 0.0
     lesion_free: float = 0.0
     even_sizes: float = 0.0
+    lesion_count: int | None = None
     subcapsular: float = 0.3
     look_alikes: float = 0.5
 
