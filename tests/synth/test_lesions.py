@@ -436,3 +436,20 @@ def test_a_look_alike_has_the_signal_of_its_tissue(kind):
     rng = np.random.default_rng(10)
     levels = [lesion_kinds.look_alike(rng, kind, np.zeros(3), signal).rim for _ in range(80)]
     assert np.median(levels) == pytest.approx(2, rel=0.08)
+
+
+def test_a_mixed_one_is_about_half_way_from_its_tissue_to_the_liver():
+    rng = np.random.default_rng(12)
+    zero = np.zeros(3)
+    cores = [lesion_kinds.metastasis(rng, "mixed", zero, 9.0, SIGNAL).core for _ in range(200)]
+    assert np.median(cores) == pytest.approx(np.sqrt(0.5), rel=0.05)
+
+
+def test_a_rough_surface_is_hardly_cut_off_by_the_box_that_is_painted():
+    """Against a box that is larger by 30 mm on every side: the noise may go far, but seldom."""
+    kept = whole = 0
+    for seed in range(8):
+        rough = plain(10.0, roughness=0.35, seed=seed)
+        kept += painted(rough)[1].sum()
+        whole += painted(replace(rough, blur_mm=12.0))[1].sum()
+    assert 0.97 < kept / whole <= 1

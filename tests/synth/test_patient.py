@@ -235,6 +235,8 @@ def test_every_organ_of_the_list_is_there(anatomy):
     inside = np.isin(anatomy.tissue, (Tissue.LIVER_VESSEL, Tissue.HEPATIC_VEIN))
     beside = ndimage.binary_dilation(inside) & ~inside
     assert (anatomy.tissue[beside] == Tissue.LIVER).mean() > 0.7  # they run in the liver
+    bone = anatomy.geometry.to_patient(np.argwhere(anatomy.tissue == Tissue.BONE))
+    assert bone[:, 0].min() < -90 < 90 < bone[:, 0].max()  # ribs, not the spine alone
 
 
 def test_vessels_branch_as_murray_says():
