@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from hepatica import gallery
+from hepatica.core.errors import OutputError
 from hepatica.io import patients
 from hepatica.results.notice import RESEARCH_ONLY
 from hepatica.results.sheet import CELL_PX, GAP_PX, TITLE_PX, contact_sheet, corner_px, size_px
@@ -142,3 +143,10 @@ def test_a_saved_sheet_keeps_greys_and_contours(tmp_path):
     found = np.asarray(opened(tmp_path / "a" / "x.png")).astype(int)
     assert np.abs(found - ramp).max() <= 6
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["x.png"]
+
+
+def test_a_sheet_that_cannot_be_written_is_refused_before_it_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "gallery", lambda *_: pytest.fail("made for nothing"))
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file cannot be written"):
+        list(gallery.write_sheets(tmp_path / "file", 1, (), ()))

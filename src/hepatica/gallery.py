@@ -132,6 +132,7 @@ def write_sheets(
 
     Earlier ones are replaced. Each path is given as soon as it is written.
     """
+    make_folder(folder)  # before the work, not after it
     write(gallery(seed, anatomies), folder / SHEET)
     yield folder / SHEET
     if images:

@@ -139,6 +139,14 @@ def test_a_lesion_that_is_half_in_a_slice_is_half_as_dark():
     assert share[6] == pytest.approx(1, abs=1e-3)
 
 
+def test_a_small_lesion_between_thick_slices_keeps_a_voxel():
+    thick = Geometry.from_spacing((72, 60, 20), (2.0, 2.0, 9.0), CENTRE_MM)  # the ball is between
+    volume, labels = flat(thick, sd=0.001)
+    _, truth = implant.apply(dark(volume, labels, radius_mm=2.0), volume, labels)
+    assert truth.tumour.sum() == 1
+    np.testing.assert_array_equal(truth.liver, labels.liver)
+
+
 def test_a_tumour_that_is_there_stays_as_it_is():
     volume, labels = flat()
     old = np.linalg.norm(points(THICK) - CENTRE_MM - (10, 0, 0), axis=-1) < 15

@@ -326,3 +326,130 @@ def test_bright_ones_are_bright_and_targets_dark_to_their_depth():
     across = image[:, 30, 30]
     # The necrosis has three tenths of the radius: a ball of 4.5 mm.
     assert (across < 0.4).sum() == pytest.approx(9, abs=1)
+
+
+def plain(radius_mm=9.0, centre=(0.0, 0.0, 0.0), **change):
+    """A smooth dark ball without rim, necrosis or noise."""
+    ball = lesions.Lobe(np.array(centre), np.full(3, radius_mm), np.eye(3))
+    lesion = lesions.Lesion(
+        kind="homogeneous", volume_ml=1.0, lobes=(ball,), roughness=0.0, blur_mm=0.5,
+        core=0.5, rim=1.0, rim_mm=0.0, necrosis=1.0, necrotic_share=0.0, mottle=0.0, seed=0,
+    )  # fmt: skip
+    return replace(lesion, **change)
+
+
+def painted(*drawn, level=1.0):
+    image = np.full(GRID.shape, level, np.float32)
+    return image, lesions.paint(drawn, GRID, np.ones(GRID.shape, bool), image, level)
+
+
+def test_a_later_look_alike_takes_signal_and_label():
+    cyst = plain(4.0, kind="cyst", core=0.1)
+    image, tumour = painted(plain(), cyst)
+    assert image[30, 30, 30] == pytest.approx(0.1, abs=0.01)
+    assert not tumour[30, 30, 30]
+    assert tumour[30, 30, 23]  # beside the cyst
+    assert painted(cyst, plain())[1][30, 30, 30]
+
+
+def test_a_lesion_is_so_dark_relative_to_its_liver():
+    image, _ = painted(plain(), level=3.0)
+    assert image[30, 30, 30] == pytest.approx(1.5, abs=0.01)
+
+
+@pytest.mark.parametrize("blur_mm", [0.5, 1.5])
+def test_a_border_is_as_soft_as_drawn(blur_mm):
+    """Signal and label meet half way; the slope there is that of the logistic function."""
+    fine = Geometry.from_spacing((120, 9, 9), 0.25)
+    image = np.ones(fine.shape, np.float32)
+    lesions.paint((plain(blur_mm=blur_mm, core=0.0),), fine, np.ones(fine.shape, bool), image)
+    line = image[:, 4, 4]
+    slope = np.abs(np.diff(line)).max() / 0.25
+    assert slope == pytest.approx(0.25 / (0.5 * blur_mm), rel=0.12)
+
+
+def test_a_mottled_core_varies_and_another_does_not():
+    deviations = []
+    for mottle in (0.0, 0.3):
+        image, tumour = painted(plain(12.0, mottle=mottle, core=0.5))
+        deep = ndimage.binary_erosion(tumour, iterations=4)
+        deviations.append(image[deep].std())
+    assert deviations[0] < 0.005
+    assert 0.03 < deviations[1] < 0.2
+
+
+def test_a_lost_lesion_goes_to_the_voxel_that_holds_most_of_it():
+    """Between two slices of 8 mm: one fine slice on this side of the middle, two on the other."""
+    fine = Geometry.from_spacing((8, 8, 48), 1.0)
+    coarse = fine.regrid((4, 4, 6), (2.0, 2.0, 8.0))
+    for low, holder in ((22, 2), (23, 3)):
+        labels = np.ones(fine.shape, np.uint8)
+        labels[4:6, 4:6, low : low + 3] = 2
+        kept = lesions.sampled(LabelMap(labels, fine), coarse)
+        assert np.argwhere(kept.tumour).tolist() == [[2, 2, holder]]
+
+
+def test_counts_reach_fifteen_and_no_further():
+    rng = np.random.default_rng(6)
+    assert max(lesion_kinds.draw_count(rng) for _ in range(8000)) == 15
+
+
+def test_a_rim_leaves_room_for_its_core_and_a_necrosis_stands_out():
+    signal = SIGNAL.copy()
+    signal[Tissue.NECROSIS] = 0.5  # as bright as the core
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        small = lesion_kinds.metastasis(rng, "rim", np.zeros(3), 4.0, signal)
+        assert small.rim_mm <= 0.4 * 4.0
+        target = lesion_kinds.metastasis(rng, "target", np.zeros(3), 12.0, signal)
+        assert max(target.necrosis / target.core, target.core / target.necrosis) > 1.25 - 1e-9
+
+
+def test_borders_are_blurred_by_half_a_millimetre_to_one_and_a_half():
+    drawn = lesion_kinds.draw(
+        np.random.default_rng(7), np.zeros((300, 3)), np.full(300, 2.0), SIGNAL
+    )
+    blurs = [x.blur_mm for x in drawn]
+    assert 0.5 <= min(blurs) < 0.6
+    assert 1.4 < max(blurs) <= 1.5
+    lobed = np.mean([len(x.lobes) > 1 for x in drawn])
+    assert lobed == pytest.approx(0.15, abs=0.07)
+
+
+def test_a_quarter_of_haemangiomas_fill_from_their_border():
+    rng = np.random.default_rng(8)
+    drawn = [lesion_kinds.look_alike(rng, "haemangioma", np.zeros(3), SIGNAL) for _ in range(200)]
+    rimmed = [x for x in drawn if x.rim_mm]
+    assert len(rimmed) / 200 == pytest.approx(0.25, abs=0.1)
+    assert all(x.rim > 1.2 * x.core for x in rimmed)
+
+
+@pytest.mark.parametrize("kind", lesions.LOOK_ALIKES)
+def test_a_look_alike_has_the_signal_of_its_tissue(kind):
+    tissue = {
+        "cyst": Tissue.CYST, "haemangioma": Tissue.HAEMANGIOMA, "focal_fat": Tissue.FOCAL_FAT,
+        "wedge": Tissue.PERFUSION, "duct": Tissue.DUCT, "ablation": Tissue.ABLATION,
+        "vessel": Tissue.LIVER_VESSEL,
+    }[kind]  # fmt: skip
+    signal = np.full(len(Tissue), 9.0)
+    signal[tissue] = 2.0
+    rng = np.random.default_rng(10)
+    levels = [lesion_kinds.look_alike(rng, kind, np.zeros(3), signal).rim for _ in range(80)]
+    assert np.median(levels) == pytest.approx(2, rel=0.08)
+
+
+def test_a_mixed_one_is_about_half_way_from_its_tissue_to_the_liver():
+    rng = np.random.default_rng(12)
+    zero = np.zeros(3)
+    cores = [lesion_kinds.metastasis(rng, "mixed", zero, 9.0, SIGNAL).core for _ in range(200)]
+    assert np.median(cores) == pytest.approx(np.sqrt(0.5), rel=0.05)
+
+
+def test_a_rough_surface_is_hardly_cut_off_by_the_box_that_is_painted():
+    """Against a box that is larger by 30 mm on every side: the noise may go far, but seldom."""
+    kept = whole = 0
+    for seed in range(8):
+        rough = plain(10.0, roughness=0.35, seed=seed)
+        kept += painted(rough)[1].sum()
+        whole += painted(replace(rough, blur_mm=12.0))[1].sum()
+    assert 0.97 < kept / whole <= 1

@@ -1,14 +1,16 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from hepatica.core.components import largest
 from hepatica.core.errors import ConfigError, InputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.io import anatomies, patients, read, read_labelmap, write_labelmap, write_volume
-from hepatica.synth import artefacts, deform, patient
+from hepatica.synth import artefacts, deform, patient, procedural
 from hepatica.synth.anatomy import from_labels
 from hepatica.synth.procedural import procedural_anatomy
 from hepatica.synth.recipe import COHORT, TRAINING
@@ -218,3 +220,65 @@ def test_an_mri_keeps_its_own_image_and_a_curve_bends_it():
     said = patient.describe(drawn)
     assert said["curve"] == [0, 1, 2, 3, 4, 5]
     assert not {"protocol", "signal", "mottle"} & set(said)
+
+
+def test_every_organ_of_the_list_is_there(anatomy):
+    # Tissues up to the adrenals are an anatomy's; the gallbladder may have been removed.
+    found = {Tissue(int(t)) for t in np.unique(anatomy.tissue)}
+    assert {t for t in Tissue if t <= Tissue.ADRENAL} - found <= {Tissue.FLUID}
+    cava, aorta, spine = (
+        anatomy.geometry.to_patient(np.argwhere(anatomy.tissue == t).mean(axis=0))
+        for t in (Tissue.VEIN, Tissue.ARTERY, Tissue.SPINAL_CORD)
+    )
+    assert cava[0] > spine[0] + 5 > aorta[0] + 5  # the cava on the right, the aorta on the left
+    assert min(cava[1], aorta[1]) > spine[1] + 20
+    inside = np.isin(anatomy.tissue, (Tissue.LIVER_VESSEL, Tissue.HEPATIC_VEIN))
+    beside = ndimage.binary_dilation(inside) & ~inside
+    assert (anatomy.tissue[beside] == Tissue.LIVER).mean() > 0.7  # they run in the liver
+    bone = anatomy.geometry.to_patient(np.argwhere(anatomy.tissue == Tissue.BONE))
+    assert bone[:, 0].min() < -90 < 90 < bone[:, 0].max()  # ribs, not the spine alone
+
+
+def test_vessels_branch_as_murray_says():
+    tubes = []
+    canvas = SimpleNamespace(
+        rng=np.random.default_rng(0), tube=lambda *tube, only: tubes.append(tube)
+    )
+    procedural._branch(canvas, np.zeros(3), np.array([1.0, 0, 0]), 5.0, 3, Tissue.LIVER_VESSEL)
+    assert len(tubes) == 7
+    for _, end, _, radius, _ in tubes:
+        children = [t[2] for t in tubes if t[0] is end]
+        if children:
+            assert np.cbrt(np.sum(np.power(children, 3))) == pytest.approx(radius)
+
+
+def test_displacements_stay_below_a_quarter_of_the_distance_between_their_points(anatomy):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        wild = deform.draw(rng, anatomy.geometry, np.zeros(3), strength=9.0)
+        distance_mm = wild.control.spacing_mm[0]
+        assert 0.2 * distance_mm < np.abs(wild.displacement_mm).max() < 0.25 * distance_mm
+
+
+def test_a_deformation_turns_about_its_centre_and_reaches_the_whole_scan(anatomy):
+    grid, centre = anatomy.geometry, np.array([40.0, -20.0, 30.0])
+    for seed in range(5):
+        drawn = deform.draw(np.random.default_rng(seed), grid, centre)
+        assert (np.abs(drawn.matrix - np.eye(3)) > 1e-3).sum() >= 7  # turned, not only scaled
+        assert np.abs(drawn.displacement_mm).max() > 0.1
+        stiff = replace(drawn, displacement_mm=0 * drawn.displacement_mm)
+        spot = Geometry.from_spacing((1, 1, 1), 1.0, centre)
+        index = np.array([float(x[0, 0, 0]) for x in stiff.source_index(spot, grid)])
+        np.testing.assert_allclose(grid.to_patient(index), centre, atol=0.01)
+        # Control points lie beyond the scan on every side: nothing tears at its border.
+        corners = drawn.control.to_index(grid.to_patient([(0, 0, 0), np.array(grid.shape) - 1]))
+        assert (corners.min(axis=0) >= 0).all()
+        assert (corners.max(axis=0) <= np.array(drawn.control.shape) - 1).all()
+
+
+def test_what_lies_outside_an_anatomy_is_air(anatomy):
+    index = tuple(np.full((1, 1, 1), x, np.float32) for x in (-0.6, 70, 70))
+    full = np.full(anatomy.tissue.shape, 9, np.uint8)
+    assert deform.gather(full, index)[0, 0, 0] == 0
+    index[0][:] = -0.4  # still in the first voxel
+    assert deform.gather(full, index)[0, 0, 0] == 9

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hepatica.core import resample
 from hepatica.core.geometry import Geometry
-from hepatica.synth import curve, patient
+from hepatica.synth import curve, lesions, patient
 from hepatica.synth.anatomy import Anatomy
+from hepatica.synth.fields import covering
 from hepatica.synth.recipe import COHORT
 from hepatica.synth.tissues import Tissue
 from tests.synth.test_patient import still
@@ -123,3 +125,86 @@ def test_two_in_five_curves_fall_somewhere():
     rising = np.mean([(np.diff(c) >= 0).all() for c in curves])
     assert rising == pytest.approx(0.6, abs=0.07)
     assert all(c[0] == 0 for c in curves)
+
+
+def ball(radius_mm, centre_mm, core=0.5):
+    """A dark metastasis, smooth and sharp."""
+    lobe = lesions.Lobe(np.asarray(centre_mm, float), np.full(3, radius_mm), np.eye(3))
+    return lesions.Lesion(
+        kind="homogeneous", volume_ml=1.0, lobes=(lobe,), roughness=0.0, blur_mm=0.5,
+        core=core, rim=1.0, rim_mm=0.0, necrosis=1.0, necrotic_share=0.0, mottle=0.0, seed=0,
+    )  # fmt: skip
+
+
+def test_a_lesion_between_the_slices_of_a_scan_keeps_a_voxel(halves):
+    scan = HALF.regrid((40, 30, 8), (4.0, 4.0, 9.0))
+    small = ball(2.0, scan.to_patient((10, 15, 3.5)))
+    _, truth = patient.scan_patient(still(halves, scan=scan, lesions=(small,)))
+    assert truth.tumour.sum() == 1
+    assert not resample.onto(
+        patient.render(still(halves, lesions=(small,)), covering(scan, 1.5))[2], scan
+    ).tumour.any()
+
+
+def test_a_lesion_is_so_dark_relative_to_the_liver_of_its_image(halves):
+    middle = HALF.to_patient((20, 30, 20))
+    image = seen(still(halves, brightness=3 * table(), lesions=(ball(14.0, middle),)))
+    assert image[20, 30, 20] == pytest.approx(1.5, abs=0.02)
+    assert image[5, 5, 5] == pytest.approx(3)
+
+
+def test_texture_shows_as_much_as_drawn(halves):
+    texture = np.zeros(HALF.shape, np.int8)
+    texture[:20], texture[60:] = 64, -64  # a strong structure, up and down
+    spread = np.zeros(len(Tissue))
+    spread[Tissue.LIVER], spread[Tissue.FAT] = 0.2, -0.1
+    woven = replace(halves, texture=texture)
+    image = seen(still(woven, brightness=table(), spread=spread))
+    assert image[10, 5, 5] == pytest.approx(1.2)
+    assert image[30, 5, 5] == image[50, 5, 5] == pytest.approx(1)
+    assert image[70, 5, 5] == pytest.approx(1.1)
+
+
+def test_saturation_fails_in_one_of_eight_and_only_where_there_is_one(halves):
+    drawn = [patient.draw(np.random.default_rng(n), halves, COHORT, "x") for n in range(300)]
+    saturated = [one.fails for one in drawn if one.protocol.fat == "saturated"]
+    assert np.mean(saturated) == pytest.approx(0.12, abs=0.07)
+    assert not any(one.fails for one in drawn if one.protocol.fat != "saturated")
+
+
+def test_a_scan_is_about_the_liver_unless_it_is_cut(halves):
+    """A cut one ends within 40 mm of the liver's middle, above or below, give or take its place."""
+    off = {}
+    for cut in (0.0, 1.0):
+        recipe = replace(COHORT, cut=cut)
+        drawn = [
+            patient.draw(np.random.default_rng(n), halves, recipe, "x").scan for n in range(80)
+        ]
+        middles = [s.to_patient((np.array(s.shape) - 1) / 2)[2] for s in drawn]
+        off[cut] = np.array(middles) - halves.liver_centre_mm[2]
+    assert np.abs(off[0.0]).max() < 80
+    assert np.abs(off[0.0].mean()) < 10
+    assert np.median(np.abs(off[1.0])) > 70
+    assert (off[1.0] > 0).mean() == pytest.approx(0.5, abs=0.2)
+
+
+def test_points_are_in_the_liver_and_at_its_surface():
+    grid = Geometry.from_spacing((30, 30, 30), 5.0)
+    liver = np.zeros(grid.shape, bool)
+    liver[5:25, 5:25, 5:25] = True
+    inside, surface = patient.points_of(np.random.default_rng(0), liver, grid)
+    for points in (inside, surface):
+        index = grid.to_index(points)
+        assert ((index > 4.5) & (index < 24.5)).all()
+    depth = np.minimum(grid.to_index(surface) - 4.5, 24.5 - grid.to_index(surface)).min(axis=1)
+    assert (depth <= 1).all()
+    assert len(np.unique(inside[:, 0])) > 150  # not on a lattice
+
+
+def test_a_quick_scan_is_the_whole_field_in_no_finer_voxels_than_needed(halves):
+    drawn = still(halves, scan=HALF.regrid((200, 150, 30), (1.2, 1.2, 5.0)))
+    quick = patient.quick_scan(drawn, 4.0)
+    np.testing.assert_allclose(quick.extent_mm, drawn.scan.extent_mm)
+    np.testing.assert_allclose(quick.spacing_mm, (2, 2, 5), rtol=0.02)
+    middle = [g.to_patient((np.array(g.shape) - 1) / 2) for g in (quick, drawn.scan)]
+    np.testing.assert_allclose(*middle, atol=1e-6)
