@@ -21,6 +21,7 @@ from hepatica.evaluate import realism
 from hepatica.evaluate.appearance import Appearance, appearance
 from hepatica.evaluate.realism import Sample
 from hepatica.io import read, read_labelmap, write_labelmap, write_volume
+from hepatica.results.sheet import size_px
 from hepatica.synth import patient
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.procedural import procedural_anatomy
@@ -361,6 +362,19 @@ def test_the_command_writes_what_it_prints(run, real_folder, tmp_path):
     assert float(rows[2]["noise"]) == pytest.approx(second.appearance.noise, rel=1e-5)
     with Image.open(out / "realism.png") as picture:
         assert picture.size[1] > 64 * (len(rows[0]) - 2)
+    # The only real one above one synthetic.
+    with Image.open(out / "side_by_side.png") as picture:
+        assert picture.size == size_px(2, 1)
+
+
+def test_real_volumes_are_drawn_above_synthetic_ones(real_folder, monkeypatch):
+    monkeypatch.setattr(realism, "SHOWN", 2)
+    samples = [*realism.real(real_folder), *realism.synthetic(3, 1, realism.recipe("t2"))]
+    titles = [s.tile and s.tile.title for s in samples]
+    assert titles[:2] == ["real: p1", "real: p2"]
+    assert titles[-3:] == ["synthetic: patient_0001", "synthetic: patient_0002", None]
+    assert realism.side_by_side(samples).size == size_px(4, 2)
+    assert realism.side_by_side(samples[:2]).size == size_px(0, 1)
 
 
 def test_it_says_how_to_ask_again(run, real_folder, tmp_path):
@@ -396,7 +410,7 @@ def test_anatomies_are_named():
     assert "on 2 real anatomies (b1, b2), with" in realism.conditions(asked, bodies)
 
 
-@pytest.mark.parametrize("name", ["realism.csv", "realism.md", "realism.png"])
+@pytest.mark.parametrize("name", ["realism.csv", "realism.md", "realism.png", "side_by_side.png"])
 def test_an_earlier_comparison_is_kept(run, real_folder, tmp_path, name):
     (tmp_path / name).write_text("an hour's work")
     code, text, err = run(real_folder, "-o", tmp_path, "-n", 1, "--no-volumes")

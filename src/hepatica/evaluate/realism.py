@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 import hepatica
@@ -22,6 +23,7 @@ from hepatica.io import anatomies as collections
 from hepatica.io import patients
 from hepatica.results import tables
 from hepatica.results.notice import RESEARCH_ONLY
+from hepatica.results.sheet import Tile, contact_sheet
 from hepatica.results.strips import Strip, strip_plot
 from hepatica.synth import patient
 from hepatica.synth.anatomy import Anatomy, require_seen
@@ -34,6 +36,9 @@ VOLUMES = ("liver_ml", "spleen_ml", "kidneys_ml")
 LOW, HIGH = 5, 95
 #: What a comparison writes.
 SAMPLES, TABLE, PICTURE = "realism.csv", "realism.md", "realism.png"
+BESIDE = "side_by_side.png"
+#: So many of either kind are drawn.
+SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Sample:
-    """One volume, measured."""
+    """One volume, measured; the first few of either kind to be looked at, too."""
 
     case: str
     kind: Literal["real", "synthetic"]
     appearance: Appearance
+    tile: Tile | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -132,13 +138,16 @@ def real(folder: Path, exclude: tuple[str, ...] = ()) -> Iterator[Sample]:
         its labelled liver, or too little of one to measure.
     """
     collection = collections.find(folder)
-    for case in collection.cases(folder, exclude):
+    for n, case in enumerate(collection.cases(folder, exclude)):
         if case.image is None:
             raise InputError(
                 f"{folder} has label maps without images.", "Give image_suffix in its mapping."
             )
-        volume = io.read(case.image)
-        yield Sample(case.name, "real", _measured(case.name, volume, collection.tissues_of(case)))
+        volume, labels = io.read(case.image), collection.tissues_of(case)
+        measured = _measured(case.name, volume, labels)
+        tissue = resample.onto(labels, volume.geometry).labels
+        tile = _tile(f"real: {case.name}", volume, tissue) if n < SHOWN else None
+        yield Sample(case.name, "real", measured, tile)
 
 
 def _measured(name: str, volume: Volume, labels: LabelMap) -> Appearance:
@@ -178,7 +187,14 @@ def synthetic(
         volume, labels = patient.scan_patient(made)
         tissue = patient.tissues(made, made.scan)
         tissue[labels.tumour] = Tissue.LESION
-        yield Sample(made.name, "synthetic", appearance(volume, tissue))
+        tile = _tile(f"synthetic: {made.name}", volume, tissue) if number <= SHOWN else None
+        yield Sample(made.name, "synthetic", appearance(volume, tissue), tile)
+
+
+def _tile(title: str, volume: Volume, tissue: NDArray[np.uint8]) -> Tile:
+    """A slice through the middle of the liver, without its contour."""
+    liver = np.isin(tissue, (*LIVER_TISSUES, Tissue.LESION)).astype(np.uint8)
+    return Tile(title, volume, LabelMap(liver, volume.geometry), outlined=False)
 
 
 def compare(samples: Sequence[Sample], measures: Sequence[str] = MEASURES) -> list[Comparison]:
@@ -236,6 +252,15 @@ def picture(compared: Sequence[Comparison]) -> Image.Image:
     return strip_plot(strips, caption)
 
 
+def side_by_side(samples: Sequence[Sample]) -> Image.Image:
+    """Real volumes in the first row, synthetic ones below; holds patients' images."""
+    above, below = (
+        [s.tile for s in samples if s.kind == kind and s.tile] for kind in ("real", "synthetic")
+    )
+    n = min(len(above), len(below))
+    return contact_sheet([*above[:n], *below[:n]], max(n, 1))
+
+
 def require_new(out: Path, overwrite: bool) -> None:
     """Refuse to replace an earlier comparison, unless that is asked for.
 
@@ -244,7 +269,7 @@ def require_new(out: Path, overwrite: bool) -> None:
     OutputError
         If one of its files is there.
     """
-    there = [out / name for name in (SAMPLES, TABLE, PICTURE) if (out / name).exists()]
+    there = [out / name for name in (SAMPLES, TABLE, PICTURE, BESIDE) if (out / name).exists()]
     if there and not overwrite:
         raise OutputError(
             f"{there[0]} exists already.", "Choose another folder, or use --overwrite."
@@ -258,7 +283,7 @@ def write(
     compared: Sequence[Comparison],
     anatomies: Sequence[Anatomy] = (),
 ) -> None:
-    """Write ``realism.csv``, ``realism.md`` and ``realism.png`` to `out`.
+    """Write ``realism.csv``, ``realism.md``, ``realism.png`` and ``side_by_side.png`` to `out`.
 
     Raises
     ------
@@ -269,9 +294,10 @@ def write(
     io.write_text(out / SAMPLES, samples_csv(samples, [c.measure for c in compared]))
     asked = f"{conditions(question, anatomies)}\n\n```sh\n{question.command(out)}\n```"
     io.write_text(out / TABLE, f"{table(compared)}\n\n{asked}\n\n{RESEARCH_ONLY}\n")
-    png = BytesIO()
-    picture(compared).save(png, "PNG")
-    io.write_bytes(out / PICTURE, png.getvalue())
+    for name, drawn in ((PICTURE, picture(compared)), (BESIDE, side_by_side(samples))):
+        png = BytesIO()
+        drawn.save(png, "PNG")
+        io.write_bytes(out / name, png.getvalue())
 
 
 def conditions(question: Question, anatomies: Sequence[Anatomy] = ()) -> str:

@@ -167,34 +167,67 @@ def _along(name: str, image: Volume, grid: Geometry) -> NDArray[np.float32]:
         ) from error
 
 
-#: What the unlabelled body's grey values mean, from dark to bright.
-_BODY_TISSUES = (Tissue.LUNG, Tissue.FAT, Tissue.MUSCLE, Tissue.BOWEL, Tissue.BONE)
-
-
+#: A CT with values below the first is in Hounsfield units, where air and lung are below the second.
+_HOUNSFIELD, _AIR_HU = -500.0, -300.0
+#: Greys of a window of their own: air is nothing, fat at least this share of the brightest.
+_AIR_SHARE = 0.015
+#: What is thinner than twice as many voxels is no body: tables, cloth, leads.
+_BODY_VOXELS = 4
+#: Where the unlabelled body's tissues end, as shares of the way from fat to muscle.
+_ENDS = {Tissue.FAT: 0.5, Tissue.MUSCLE: 1.12, Tissue.BOWEL: 2.0, Tissue.BONE: np.inf}
+#: Fat is darker than the liver by this share of all that is darker, at least.
+_FAT_BELOW = 0.45
 #: Smallest part of a lung.
 _LUNG_ML = 2.0
 
 
 def _fill_body(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Cluster the unlabelled body of a CT into tissues by its grey values."""
-    air = float(ct.min())  # 0 in 8 bits, about -1024 in Hounsfield units
-    dark = air + 0.03 * (float(np.percentile(ct, 99)) - air)
-    body = largest(ndimage.binary_opening(ct > dark, iterations=1))
+    """Tissues for the unlabelled body of a CT by its grey values."""
+    # Noise of single voxels is no tissue. Windows for soft tissue also cut off a little below
+    # fat: a voxel of it may be as dark as air, its neighbourhood is not.
+    typical = ndimage.median_filter(ct, 3)
+    dark = float(typical.min())
+    if dark < _HOUNSFIELD:
+        dark = _AIR_HU
+    else:
+        dark += _AIR_SHARE * (float(np.percentile(typical, 99)) - dark)
+    airy = typical < dark
+    body = ~airy
     for k in range(body.shape[2]):
         body[:, :, k] = ndimage.binary_fill_holes(body[:, :, k])
-    unlabelled = body & (tissue == Tissue.AIR)
-    if not unlabelled.any():
-        return tissue
-    centres = _kmeans(ct[unlabelled], len(_BODY_TISSUES))
-    edges = (centres[1:] + centres[:-1]) / 2
-    clusters = np.asarray(_BODY_TISSUES, np.uint8)[np.digitize(ct[unlabelled], edges)]
+    # Opened slice by slice; what the field of view cuts goes on beyond it.
+    cross = ndimage.generate_binary_structure(2, 1)[..., None]
+    core = ndimage.binary_erosion(body, cross, iterations=_BODY_VOXELS, border_value=1)
+    body = largest(ndimage.binary_dilation(core, cross, iterations=_BODY_VOXELS))
     filled = tissue.copy()
-    filled[unlabelled] = clusters
+    unlabelled = body & (tissue == Tissue.AIR)
+    filled[unlabelled & airy] = Tissue.LUNG
+    solid = unlabelled & ~airy
+    if solid.any():
+        liver = float(np.median(typical[np.isin(tissue, LIVER_TISSUES)]))
+        filled[solid] = _by_grey(typical[solid], dark, liver)
     # As dark as lung and smaller than this, it is the edge of the skin or of a bowel's gas.
     numbered, sizes = components(filled == Tissue.LUNG)
     specks = np.flatnonzero(sizes * SPACING_MM**3 / 1000 < _LUNG_ML) + 1
     filled[np.isin(numbered, specks)] = Tissue.FAT
     return filled
+
+
+def _by_grey(values: NDArray[np.float32], dark: float, liver: float) -> NDArray[np.uint8]:
+    """Tissues of grey values: fat and muscle are the commonest below and about the liver's."""
+    fat = _commonest(values, dark, liver - _FAT_BELOW * (liver - dark))
+    muscle = _commonest(values, (fat + liver) / 2, liver + 0.1 * (liver - fat))
+    ends = fat + np.array(list(_ENDS.values())) * (muscle - fat)
+    return np.asarray(list(_ENDS), np.uint8)[np.digitize(values, ends)]
+
+
+def _commonest(values: NDArray[np.float32], low: float, high: float) -> float:
+    """The grey value between two that is there most often; their middle, if none is there."""
+    counts, edges = np.histogram(values, 64, (low, high))
+    if not counts.any():
+        return (low + high) / 2
+    top = int(np.argmax(ndimage.gaussian_filter1d(counts.astype(np.float64), 2)))
+    return float(edges[top] + edges[top + 1]) / 2
 
 
 #: A vessel of the liver is brighter than it by so many deviations of its own smoothed
@@ -236,20 +269,6 @@ def _smoothed(
     weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
     total = ndimage.gaussian_filter(np.where(inside, image, np.float32(0)), sigma)
     return np.asarray(total / np.maximum(weight, 1e-3))
-
-
-def _kmeans(values: NDArray[np.float32], n: int) -> NDArray[np.float64]:
-    """Centres of n clusters of numbers, ascending; deterministic."""
-    sample = values[:: max(1, values.size // 200_000)].astype(np.float64)
-    centres = np.percentile(sample, np.linspace(5, 95, n))
-    centres = centres + np.arange(n) * 1e-3
-    for _ in range(30):
-        edges = (centres[1:] + centres[:-1]) / 2
-        which = np.digitize(sample, edges)
-        sums = np.bincount(which, sample, n)
-        counts = np.bincount(which, minlength=n)
-        centres = np.where(counts > 0, sums / np.maximum(counts, 1), centres)
-    return centres
 
 
 def _texture(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np.int8]:

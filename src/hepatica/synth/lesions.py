@@ -174,12 +174,21 @@ def _reach(lesion: Lesion, grid: Geometry) -> Box | None:
         half += 2.5 * lesion.blur_mm / grid.spacing_mm
         centre = grid.to_index(lobe.centre_mm)
         low, high = np.minimum(low, centre - half), np.maximum(high, centre + half)
+    # As far as there is noise, half a knot beyond the cube, it may push the surface.
+    noisy = _noisy_mm(lesion) * (1 / 2 + 1 / 6) / grid.spacing_mm
+    centre = grid.to_index(lesion.centre_mm)
+    low, high = np.minimum(low, centre - noisy), np.maximum(high, centre + noisy)
     start = np.clip(np.floor(low), 0, grid.shape).astype(int)
     stop = np.clip(np.ceil(high) + 1, 0, grid.shape).astype(int)
     if (stop <= start).any():
         return None
     i, j, k = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
     return (i, j, k)
+
+
+def _noisy_mm(lesion: Lesion) -> float:
+    """Side of the cube about a lesion in which noise displaces its surface."""
+    return 2.6 * max(float(lobe.radii_mm.max()) for lobe in lesion.lobes) + 12
 
 
 def _distance(lesion: Lesion, part: Geometry) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -189,7 +198,7 @@ def _distance(lesion: Lesion, part: Geometry) -> tuple[NDArray[np.float32], NDAr
         np.minimum(distance, lobe.distance(part), out=distance)
     rng = np.random.default_rng(lesion.seed)
     # Two octaves of noise on knots fixed to the lesion, not to the image.
-    reach = 2.6 * max(float(lobe.radii_mm.max()) for lobe in lesion.lobes) + 12
+    reach = _noisy_mm(lesion)
     noise = np.zeros(part.shape, np.float32)
     for cells, share in ((3, 0.7), (6, 0.3)):
         knots = Geometry.from_spacing((cells + 1,) * 3, reach / cells, lesion.centre_mm)
