@@ -149,6 +149,16 @@ def test_lesions_are_put_into_real_volumes():
         np.testing.assert_array_equal(m.target > 0, before.target > 0)
 
 
+def test_no_lesions_are_put_among_unknown_ones():
+    """They would be asked for by their label where the labels cannot say what a lesion is."""
+    implanted = msgspec.structs.replace(PLAIN, implant=1.0)
+    for seed in range(4):
+        stream = cohort(implanted, n=1, knows_tumour=False)
+        sample = Samples(seed, 0, (stream,), (1.0,)).sample(0)
+        before = Samples(seed, 0, (cohort(n=1),), (1.0,)).sample(0)
+        np.testing.assert_array_equal(sample.target, before.target)
+
+
 def test_random_curves_change_intensities_and_nothing_else():
     bent = msgspec.structs.replace(PLAIN, curve=1.0)
     plain, other = (Samples(1, 0, (cohort(t, n=1),), (1.0,)).sample(0) for t in (PLAIN, bent))

@@ -79,7 +79,9 @@ class Cohort:
         volume, labels = self._read(case)
         if learning and rng.random() < self._training.curve:
             volume = _bent(rng, volume, labels)
-        if learning and rng.random() < self._training.implant and labels.liver.any():
+        # Among lesions that nobody drew, a network would be told that some are and some are not.
+        implanted = learning and case.knows_tumour and rng.random() < self._training.implant
+        if implanted and labels.liver.any():
             drawn = implant.draw(rng, volume, labels.liver, LESIONS)
             volume, labels = implant.apply(drawn, volume, labels)
         if self._stage == 1:

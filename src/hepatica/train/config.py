@@ -57,7 +57,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     curve
         Share of real volumes whose intensities are bent by a random curve.
     implant
-        Share of real volumes into which synthetic lesions are put.
+        Share of real volumes into which synthetic lesions are put, where lesions are labelled.
     cohort
         Share of samples from a data set of one's own, if there is one.
     procedural, mri
