@@ -190,6 +190,21 @@ def test_batch_norm_takes_its_statistics_anew(samples):
     assert torch.count_nonzero(fresh.state_dict()[name]) > 0
 
 
+def test_a_finished_stage_gives_the_same_network_again(job, tmp_path):
+    """Dropout too is the same while batch norm takes its statistics anew."""
+    options = {"channels": [4, 8], "res_units": 1, "norm": "batch", "dropout": 0.5}
+    network = msgspec.structs.replace(PLAN.stages[0].network, options=options)
+    stage = msgspec.structs.replace(PLAN.stages[0], network=network)
+    dropping = replace(
+        job,
+        training=msgspec.structs.replace(TRAINING, recalibrate=2),
+        plan=msgspec.structs.replace(PLAN, stages=(stage, stage)),
+    )
+    first = fit(dropping, tmp_path, HERE, report=silent).network
+    again = fit(dropping, tmp_path, HERE, resume=True, report=silent).network
+    assert torch.equal(weights(first), weights(again))
+
+
 def test_a_batch_is_the_mean_of_its_samples(samples):
     learner = Learner(TRAINING, PLAN.stages[0], HERE)
     learner.network.eval()
