@@ -139,6 +139,8 @@ def test_budgets(text, seconds):
 def test_wrong_budgets_and_presets(tmp_path):
     with pytest.raises(ConfigError, match="90min"):
         budget_s("soon")
+    with pytest.raises(ConfigError, match="no time"):
+        budget_s("0min")
     with pytest.raises(ConfigError, match="cpu"):
         preset("abacus")
     own = tmp_path / "own.json"
@@ -151,6 +153,12 @@ def test_wrong_budgets_and_presets(tmp_path):
         ('{"plan": "default", "epochs": [1, 2], "curve": 7}', "curve"),
         ('{"plan": "default", "epochs": [0, 2]}', "at least 1"),
         ('{"plan": "default", "epochs": [1, 2], "rate": 0}', "positive"),
+        ('{"plan": "default", "epochs": [1, 2], "weight_decay": -1}', "weight_decay -1"),
+        ('{"plan": "default", "epochs": [1, 2], "seed": -1}', "seed -1"),
+        ('{"plan": "default", "epochs": [1, 2], "box_margin_voxels": -9}', "less than 0"),
+        ('{"plan": "default", "epochs": [1, 2], "procedural_pool": 0}', "not more than 0"),
+        ('{"plan": "default", "epochs": [1, 2], "clip": 0}', "clip 0"),
+        ('{"plan": "default", "epochs": [1, 2], "patience": 3, "validation": 0}', "patience"),
         ("\x00", "valid"),
     ):
         own.write_text(text)
