@@ -12,6 +12,7 @@ from hepatica.train import budget_s, checkpoint
 from hepatica.train.config import preset, presets
 from hepatica.train.fit import Job, Stopped, checkpoint_path, fit
 from hepatica.train.learner import Learner
+from hepatica.train.world import World
 from tests.train.conftest import HERE, PLAN, TRAINING, silent, weights
 
 
@@ -69,6 +70,20 @@ def test_a_checkpoint_of_other_settings_is_refused(job, tmp_path):
         checkpoint.restore(broken, "", Learner(TRAINING, PLAN.stages[0], HERE))
 
 
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+def test_the_running_mean_goes_on_where_the_network_is(tmp_path):
+    """On a GPU too, for which a device without memory stands in here."""
+    learner = Learner(TRAINING, PLAN.stages[0], HERE)
+    learner.best = {k: v.clone() for k, v in learner.average.items()}
+    path = tmp_path / "one.safetensors"
+    checkpoint.save(path, checkpoint.Progress(), "mine", learner)
+    other = Learner(TRAINING, PLAN.stages[0], World(0, 1, torch.device("meta")))
+    checkpoint.restore(path, "mine", other)
+    for weights_ in (other.average, other.best):
+        assert weights_
+        assert {v.device.type for v in weights_.values()} == {"meta"}
+
+
 def test_a_loss_that_is_no_number_stops_the_run(job, tmp_path):
     wild = msgspec.structs.replace(TRAINING, rate=1e30, clip=None, warm_up=0, epochs=(20, 1))
     with pytest.raises(HepaticaError, match="the loss at step"):
@@ -103,6 +118,18 @@ def test_the_best_epoch_is_kept_where_patience_is_asked_for(job, tmp_path, monke
             [job.samples.sample(step)], step, _rate(replace(job, training=patient), step, step / 12)
         )
     assert torch.equal(weights(best), weights(first.network))
+
+
+def test_an_epoch_ends_with_as_many_cases_as_there_are(job, samples, tmp_path, monkeypatch):
+    from hepatica.train import validate
+    from hepatica.train.samples import Samples
+
+    asked = []
+    monkeypatch.setattr(validate, "on_grid", lambda *a: asked.append(a[-1]) or {})
+    monkeypatch.setattr(Samples, "different", lambda self, most: min(most, 3))
+    many = msgspec.structs.replace(TRAINING, validation=10, epochs=(1, 1))
+    fit(replace(job, training=many), tmp_path, HERE, report=silent)
+    assert asked == [3]
 
 
 def test_equation_6_by_hand():

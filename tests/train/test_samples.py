@@ -88,6 +88,14 @@ def test_every_case_comes_once_before_any_comes_twice():
     assert len(set(turns)) > 1  # in another order each time
 
 
+def test_no_case_is_validated_on_twice():
+    """Else a mean would count it twice, and a table would have cases that are not there."""
+    two = Cohort(PLAIN, PLAN, 0, labelled(1), labelled(1, 2))
+    both = Samples(1, 0, (Synthetic(TRAINING, PLAN, 0, []), two), (0.5, 0.5))
+    assert [both.different(most) for most in (1, 2, 10)] == [1, 2, 2]
+    assert Samples(1, 0, (Synthetic(TRAINING, PLAN, 0, []),), (1.0,)).different(10) == 10
+
+
 def test_a_cohort_needs_cases_to_learn_from_and_to_validate_on():
     with pytest.raises(InputError, match="validate"):
         Cohort(PLAIN, PLAN, 0, labelled(1), [])

@@ -104,6 +104,10 @@ class Cohort:
         case = self._validation[number % len(self._validation)]
         return Case(case.name, *self._read(case), case.knows_tumour)
 
+    def different(self, most: int) -> int:
+        """At most `most`, and no more than the data set has."""
+        return min(most, len(self._validation))
+
     def _read(self, case: Labelled) -> tuple[Volume, LabelMap]:
         if case.name in self._kept:
             return self._kept[case.name]

@@ -224,4 +224,5 @@ def _validate(job: Job, learner: Learner) -> dict[str, float]:
     if not learner.world.leads or not job.training.validation:
         return {}
     network = learner.averaged()
-    return validate.on_grid(learner, network, job.samples, job.training.validation)
+    n = job.samples.different(job.training.validation)
+    return validate.on_grid(learner, network, job.samples, n)
