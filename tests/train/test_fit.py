@@ -277,3 +277,13 @@ def test_a_gradient_that_is_no_number_is_computed_again_in_full_precision(sample
     assert not torch.equal(before, after)
     assert math.isnan(learner.step([samples.sample(0)], 1, 1e-3))
     assert torch.equal(weights(learner.network), after)
+
+
+def test_the_running_mean_is_young_at_first(samples):
+    """After step n its decay is (2 + n) / (11 + n), until that is more than what is asked for."""
+    for number, decay in ((0, 2 / 11), (10**6, TRAINING.ema)):
+        learner = Learner(TRAINING, PLAN.stages[0], HERE)
+        before = weights(learner.network)
+        learner.step([samples.sample(0)], number, 1e-2)
+        expected = decay * before + (1 - decay) * weights(learner.network)
+        torch.testing.assert_close(weights(learner.averaged()), expected)

@@ -9,6 +9,7 @@ from scipy import ndimage
 from hepatica.core.components import bounding_box
 from hepatica.core.errors import InputError
 from hepatica.core.volume import Volume
+from hepatica.pipeline.preprocess import widen
 from hepatica.train.augment import augment
 from hepatica.train.cohort import Cohort, Labelled
 from hepatica.train.samples import TRAINING as TRAINING_PURPOSE
@@ -210,3 +211,48 @@ def test_a_synthetic_case_for_validation_is_a_whole_scan():
     assert case.labels.liver.any()
     assert set(np.unique(case.labels.labels)) <= {0, 1, 2}
     assert np.array_equal(stream.case(0).volume.voxels, case.volume.voxels)
+
+
+class Chance:
+    """A stream whose samples are the next random number."""
+
+    def sample(self, rng, number, purpose):
+        return rng.random()
+
+
+def test_seed_and_stage_change_the_samples():
+    drawn = {
+        Samples(seed, stage, (Chance(),), (1.0,)).sample(3) for seed in (1, 2) for stage in (0, 1)
+    }
+    assert len(drawn) == 4
+
+
+def test_crops_take_the_plans_margin_and_are_off_by_millimetres():
+    _, labels = phantom(GRID)
+    box, spacing = bounding_box(labels.liver), GRID.spacing_mm
+    plain = view(np.random.default_rng(0), box, GRID, PLAN, PLAIN)
+    assert plain == widen(box, GRID, PLAN.margin)
+    assert plain != box
+    jittered = msgspec.structs.replace(PLAIN, box_jitter_mm=12.0)
+    off = np.array(
+        [
+            [(a.start - b.start, a.stop - b.stop) for a, b in zip(seen, plain, strict=True)]
+            for seen in (
+                view(np.random.default_rng(s), box, GRID, PLAN, jittered) for s in range(60)
+            )
+        ]
+    )
+    most = np.abs(off).max(axis=(0, 2)) * spacing
+    assert (most <= 12 + spacing / 2).all()
+    assert (most > 8).all()
+
+
+def test_a_crop_never_vanishes():
+    tiny = (slice(30, 31), slice(30, 31), slice(20, 21))
+    wild = msgspec.structs.replace(PLAIN, box_margin_voxels=0, box_jitter_mm=500.0)
+    for seed in range(20):
+        seen = view(np.random.default_rng(seed), tiny, GRID, PLAN, wild)
+        assert all(
+            0 <= s.start <= s.stop - 8 and s.stop <= n
+            for s, n in zip(seen, GRID.shape, strict=True)
+        )

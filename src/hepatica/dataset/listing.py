@@ -75,7 +75,9 @@ def _lines(path: Path, content: str) -> list[tuple[int, list[str]]]:
     """Number and stripped cells of every line that is not empty or a comment."""
     start = next((line for line in content.splitlines() if _counts([line])), "")
     delimiter = max(",;\t", key=start.count)
-    reader = csv.reader(text.StringIO(content, newline=""), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(
+        text.StringIO(content, newline=""), delimiter=delimiter, skipinitialspace=True
+    )
     try:
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
