@@ -64,6 +64,8 @@ def test_a_checkpoint_of_other_settings_is_refused(job, tmp_path):
     ):
         with pytest.raises(ConfigError, match="other training settings or other data"):
             fit(other, tmp_path, HERE, resume=True, report=silent)
+    kept = msgspec.json.decode((tmp_path / "training.json").read_bytes(), type=type(TRAINING))
+    assert kept == TRAINING
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="not a readable checkpoint"):
