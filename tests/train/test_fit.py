@@ -3,6 +3,7 @@ import math
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -289,3 +290,60 @@ def test_the_running_mean_is_young_at_first(samples):
         learner.step([samples.sample(0)], number, 1e-2)
         expected = decay * before + (1 - decay) * weights(learner.network)
         torch.testing.assert_close(weights(learner.averaged()), expected)
+
+
+def test_the_volume_of_a_sample_decides_what_its_lesions_weigh(samples):
+    learner = Learner(TRAINING, PLAN.stages[0], HERE)
+    learner.network.eval()
+    large = samples.sample(0)
+    small = replace(large, voxel_ml=1e-3)
+    found = [learner.loss(learner.network, [s]).item() for s in (small, large)]
+    assert found[0] != pytest.approx(found[1], rel=1e-4)
+
+
+def test_a_side_loss_counts_a_tenth_and_only_while_training(samples):
+    learner, sample = Learner(TRAINING, PLAN.stages[0], HERE), samples.sample(0)
+    plain = learner.loss(learner.network, [sample]).item()
+    learner.network.side_loss = torch.tensor(5.0)
+    assert learner.loss(learner.network, [sample]).item() == pytest.approx(plain + 0.5, rel=1e-4)
+    learner.network.eval()
+    quiet = learner.loss(learner.network, [sample]).item()
+    learner.network.side_loss = None
+    assert learner.loss(learner.network, [sample]).item() == quiet
+
+
+class Fixed(torch.nn.Module):
+    """A network that always answers the same."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, images):
+        return self.logits
+
+
+def test_what_a_sample_does_not_know_is_not_learned(samples):
+    """Liver that may be a lesion: no gradient tells the two apart."""
+    learner, known = Learner(TRAINING, PLAN.stages[0], HERE), samples.sample(0)
+    whole = np.minimum(known.target, 1)
+    unknown = replace(known, target=whole, counts_as=(0, 1, 1))
+    logits = torch.zeros(1, 3, *whole.shape)
+    logits[:, 1] = 9
+    swapped = logits[:, [0, 2, 1]]
+    found = [learner.loss(Fixed(x), [unknown]).item() for x in (logits, swapped)]
+    assert found[0] == pytest.approx(found[1])
+
+
+def test_gradients_are_clipped_and_the_optimiser_is_the_one_asked_for(samples):
+    norms = []
+    for clip in (None, 1e-3):
+        learner = Learner(msgspec.structs.replace(TRAINING, clip=clip), PLAN.stages[0], HERE)
+        learner.step([samples.sample(0)], 0, 1e-3)
+        grads = [p.grad.flatten() for p in learner.network.parameters()]
+        norms.append(float(torch.cat(grads).norm()))
+    assert norms[0] > 2e-3
+    assert norms[1] == pytest.approx(1e-3, rel=0.01)
+    for name, kind in (("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)):
+        training = msgspec.structs.replace(TRAINING, optimiser=name)
+        assert type(Learner(training, PLAN.stages[0], HERE).optimiser) is kind

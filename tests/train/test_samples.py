@@ -9,7 +9,7 @@ from scipy import ndimage
 from hepatica.core.components import bounding_box
 from hepatica.core.errors import InputError
 from hepatica.core.volume import Volume
-from hepatica.pipeline.preprocess import widen
+from hepatica.pipeline.preprocess import preprocess, widen
 from hepatica.train.augment import augment
 from hepatica.train.cohort import Cohort, Labelled
 from hepatica.train.samples import TRAINING as TRAINING_PURPOSE
@@ -256,3 +256,42 @@ def test_a_crop_never_vanishes():
             0 <= s.start <= s.stop - 8 and s.stop <= n
             for s, n in zip(seen, GRID.shape, strict=True)
         )
+
+
+def test_stage_2_learns_from_the_livers_crop():
+    sample = Samples(1, 1, (cohort(stage=1, n=1),), (1.0,)).sample(0)
+    volume, labels = phantom(GRID)
+    margin = view(np.random.default_rng(0), bounding_box(labels.liver), GRID, PLAN, PLAIN)
+    expected = preprocess(volume.crop(margin), PLAN.stages[1])
+    np.testing.assert_array_equal(sample.image, expected.voxels)
+
+
+def test_a_cohort_is_augmented_where_that_is_asked_for():
+    plain = Samples(1, 0, (cohort(n=1),), (1.0,)).sample(0)
+    changed = msgspec.structs.replace(PLAIN, augment=1.0)
+    assert not same(Samples(1, 0, (cohort(changed, n=1),), (1.0,)).sample(0), plain)
+
+
+def test_every_case_is_validated_on():
+    cases = labelled(1, 2, 3)
+    stream = Samples(1, 0, (Cohort(PLAIN, PLAN, 0, cases[:1], cases),), (1.0,))
+    assert [stream.case(n).name for n in range(4)] == ["p1", "p2", "p3", "p1"]
+    asked = []
+    inner = stream.streams[0]
+    inner._read = lambda case: asked.append(case.name) or case.read()
+    for number in range(3):
+        stream.sample(number, VALIDATION)
+    assert asked == ["p1", "p2", "p3"]
+
+
+def test_another_seed_is_another_order_of_cases():
+    def order(seed):
+        cases = labelled(*range(1, 9))
+        stream = Cohort(msgspec.structs.replace(PLAIN, seed=seed), PLAN, 0, cases, cases)
+        asked = []
+        stream._read = lambda case: asked.append(case.name) or case.read()
+        for number in range(8):
+            stream.sample(np.random.default_rng(0), number, TRAINING_PURPOSE)
+        return asked
+
+    assert order(1) == order(1) != order(2)
