@@ -125,6 +125,20 @@ def listed(delimiter: str, begin: str = "", name: str = "cohort.csv") -> Callabl
     return write
 
 
+def quoted(folder: Path) -> Path:
+    """Every cell between quotes, after a comma and a space."""
+    path = listed(",")(folder)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    cells = (", ".join(f'"{c}"' for c in line.split(",")) for line in lines if "," in line)
+    path.write_text("\n".join(cells), encoding="utf-8")
+    return path
+
+
+def windows(path: Path) -> Path:
+    path.write_text(path.read_text(encoding="utf-8").replace("/", "\\"), encoding="utf-8")
+    return path
+
+
 ENDINGS = (
     *("_seg", "_segmentation", "_label", "_labels", "_mask", "_organs", "_corrected"),
     *("-label", "_Seg-corrected"),
@@ -149,6 +163,8 @@ FORMATS: dict[str, Callable[[Path], Path]] = {
     "sub-folders, plain names": lambda f: pairs(f, "{}/image.nii.gz", "{}/seg.nii.gz"),
     "table": listed(","),
     "table of a spreadsheet": listed(";", "\ufeff"),
+    "table with spaces and quotes": quoted,
+    "table from Windows": lambda f: windows(listed(",")(f)),
     "table with tabs": listed("\t", name="cohort.tsv"),
 }
 

@@ -56,6 +56,9 @@ class Balls:
         grid = Geometry.from_spacing(SIDES, 5.0)
         return Case(f"ball_{number}", Volume(sample.image, grid), LabelMap(sample.target, grid))
 
+    def different(self, most: int) -> int:
+        return most
+
 
 @pytest.fixture(scope="session")
 def samples() -> Samples:

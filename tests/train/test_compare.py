@@ -6,9 +6,9 @@ import pytest
 from hepatica import io
 from hepatica.core.errors import ConfigError, InputError
 from hepatica.dataset import formats, splits
-from hepatica.model.plan import PLANS
+from hepatica.model.plan import PLANS, named_plan
 from hepatica.train import compare, material
-from hepatica.train.cascade import Settings, epoch_steps
+from hepatica.train.cascade import Settings, epoch_steps, learn, snapshot
 from hepatica.train.config import Training, preset
 from hepatica.train.material import Material
 from tests.phantom import GRID, phantom
@@ -119,6 +119,27 @@ def test_a_data_set_is_learned_from_by_its_split(folder, tmp_path):
         material.gather(data=folder, split=tmp_path / "folds.json")
 
 
+def test_another_validation_or_other_labels_are_another_run(folder):
+    one = material.gather(data=folder)
+    assert set(one.names) == set(material.gather(data=folder).names)
+    fewer = Material(one.anatomies, one.cases, one.validation[1:], one.meaning)
+    swapped = material.gather(data=folder, labels={"liver": 2, "tumour": 1})
+    assert len({one.names, fewer.names, swapped.names}) == 3
+    assert Material().names == ()
+
+
+def test_a_split_is_drawn_and_not_kept_for_a_dry_run(folder, tmp_path):
+    run = tmp_path / "run"
+    assert material.gather(data=folder, run=run, keep=False).cases
+    assert not run.exists()
+
+
+@pytest.mark.parametrize("said", [{"labels": {"liver": 1}}, {"split": "s.json"}, {"fold": 1}])
+def test_what_is_said_of_a_data_set_that_is_not_given(said):
+    with pytest.raises(ConfigError, match="--data"):
+        material.gather(**said)
+
+
 def test_lesions_that_a_data_set_does_not_know_are_unknown(folder):
     assert all(c.knows_tumour for c in material.gather(data=folder).cases)
     without = material.gather(data=folder, labels={"liver": 1}).cases
@@ -138,3 +159,13 @@ def test_an_epoch_of_the_paper_is_its_data_set(folder):
     assert epoch_steps(preset("cpu"), found, HERE) == 500
     with pytest.raises(ConfigError, match="--data"):
         epoch_steps(paper, Material(), HERE)
+
+
+def test_a_snapshot_with_another_plan_is_refused(toys, tmp_path):
+    own = msgspec.structs.replace(TOY, plan="toy-unet")
+    settings = Settings(report=silent)
+    learn(own, named_plan(own.plan), 0, Material(), tmp_path, HERE, settings, 1e9, None)
+    other = msgspec.structs.replace(TOY, plan="toy-highresnet")
+    with pytest.raises(ConfigError, match="not of the plan toy-highresnet"):
+        snapshot(other, tmp_path, tmp_path / "bundle", None)
+    assert not (tmp_path / "bundle").exists()

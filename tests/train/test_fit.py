@@ -3,6 +3,7 @@ import math
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from hepatica.train import budget_s, checkpoint
 from hepatica.train.config import preset, presets
 from hepatica.train.fit import Job, Stopped, checkpoint_path, fit
 from hepatica.train.learner import Learner
+from hepatica.train.world import World
 from tests.train.conftest import HERE, PLAN, TRAINING, silent, weights
 
 
@@ -63,10 +65,26 @@ def test_a_checkpoint_of_other_settings_is_refused(job, tmp_path):
     ):
         with pytest.raises(ConfigError, match="other training settings or other data"):
             fit(other, tmp_path, HERE, resume=True, report=silent)
+    kept = msgspec.json.decode((tmp_path / "training.json").read_bytes(), type=type(TRAINING))
+    assert kept == TRAINING
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="not a readable checkpoint"):
         checkpoint.restore(broken, "", Learner(TRAINING, PLAN.stages[0], HERE))
+
+
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
+def test_the_running_mean_goes_on_where_the_network_is(tmp_path):
+    """On a GPU too, for which a device without memory stands in here."""
+    learner = Learner(TRAINING, PLAN.stages[0], HERE)
+    learner.best = {k: v.clone() for k, v in learner.average.items()}
+    path = tmp_path / "one.safetensors"
+    checkpoint.save(path, checkpoint.Progress(), "mine", learner)
+    other = Learner(TRAINING, PLAN.stages[0], World(0, 1, torch.device("meta")))
+    checkpoint.restore(path, "mine", other)
+    for weights_ in (other.average, other.best):
+        assert weights_
+        assert {v.device.type for v in weights_.values()} == {"meta"}
 
 
 def test_a_loss_that_is_no_number_stops_the_run(job, tmp_path):
@@ -105,6 +123,18 @@ def test_the_best_epoch_is_kept_where_patience_is_asked_for(job, tmp_path, monke
     assert torch.equal(weights(best), weights(first.network))
 
 
+def test_an_epoch_ends_with_as_many_cases_as_there_are(job, samples, tmp_path, monkeypatch):
+    from hepatica.train import validate
+    from hepatica.train.samples import Samples
+
+    asked = []
+    monkeypatch.setattr(validate, "on_grid", lambda *a: asked.append(a[-1]) or {})
+    monkeypatch.setattr(Samples, "different", lambda self, most: min(most, 3))
+    many = msgspec.structs.replace(TRAINING, validation=10, epochs=(1, 1))
+    fit(replace(job, training=many), tmp_path, HERE, report=silent)
+    assert asked == [3]
+
+
 def test_equation_6_by_hand():
     from hepatica.train.fit import _rate
 
@@ -139,6 +169,8 @@ def test_budgets(text, seconds):
 def test_wrong_budgets_and_presets(tmp_path):
     with pytest.raises(ConfigError, match="90min"):
         budget_s("soon")
+    with pytest.raises(ConfigError, match="no time"):
+        budget_s("0min")
     with pytest.raises(ConfigError, match="cpu"):
         preset("abacus")
     own = tmp_path / "own.json"
@@ -151,6 +183,12 @@ def test_wrong_budgets_and_presets(tmp_path):
         ('{"plan": "default", "epochs": [1, 2], "curve": 7}', "curve"),
         ('{"plan": "default", "epochs": [0, 2]}', "at least 1"),
         ('{"plan": "default", "epochs": [1, 2], "rate": 0}', "positive"),
+        ('{"plan": "default", "epochs": [1, 2], "weight_decay": -1}', "weight_decay -1"),
+        ('{"plan": "default", "epochs": [1, 2], "seed": -1}', "seed -1"),
+        ('{"plan": "default", "epochs": [1, 2], "box_margin_voxels": -9}', "less than 0"),
+        ('{"plan": "default", "epochs": [1, 2], "procedural_pool": 0}', "not more than 0"),
+        ('{"plan": "default", "epochs": [1, 2], "clip": 0}', "clip 0"),
+        ('{"plan": "default", "epochs": [1, 2], "patience": 3, "validation": 0}', "patience"),
         ("\x00", "valid"),
     ):
         own.write_text(text)
@@ -190,6 +228,21 @@ def test_batch_norm_takes_its_statistics_anew(samples):
     assert torch.count_nonzero(fresh.state_dict()[name]) > 0
 
 
+def test_a_finished_stage_gives_the_same_network_again(job, tmp_path):
+    """Dropout too is the same while batch norm takes its statistics anew."""
+    options = {"channels": [4, 8], "res_units": 1, "norm": "batch", "dropout": 0.5}
+    network = msgspec.structs.replace(PLAN.stages[0].network, options=options)
+    stage = msgspec.structs.replace(PLAN.stages[0], network=network)
+    dropping = replace(
+        job,
+        training=msgspec.structs.replace(TRAINING, recalibrate=2),
+        plan=msgspec.structs.replace(PLAN, stages=(stage, stage)),
+    )
+    first = fit(dropping, tmp_path, HERE, report=silent).network
+    again = fit(dropping, tmp_path, HERE, resume=True, report=silent).network
+    assert torch.equal(weights(first), weights(again))
+
+
 def test_a_batch_is_the_mean_of_its_samples(samples):
     learner = Learner(TRAINING, PLAN.stages[0], HERE)
     learner.network.eval()
@@ -227,3 +280,70 @@ def test_a_gradient_that_is_no_number_is_computed_again_in_full_precision(sample
     assert not torch.equal(before, after)
     assert math.isnan(learner.step([samples.sample(0)], 1, 1e-3))
     assert torch.equal(weights(learner.network), after)
+
+
+def test_the_running_mean_is_young_at_first(samples):
+    """After step n its decay is (2 + n) / (11 + n), until that is more than what is asked for."""
+    for number, decay in ((0, 2 / 11), (10**6, TRAINING.ema)):
+        learner = Learner(TRAINING, PLAN.stages[0], HERE)
+        before = weights(learner.network)
+        learner.step([samples.sample(0)], number, 1e-2)
+        expected = decay * before + (1 - decay) * weights(learner.network)
+        torch.testing.assert_close(weights(learner.averaged()), expected)
+
+
+def test_the_volume_of_a_sample_decides_what_its_lesions_weigh(samples):
+    learner = Learner(TRAINING, PLAN.stages[0], HERE)
+    learner.network.eval()
+    large = samples.sample(0)
+    small = replace(large, voxel_ml=1e-3)
+    found = [learner.loss(learner.network, [s]).item() for s in (small, large)]
+    assert found[0] != pytest.approx(found[1], rel=1e-4)
+
+
+def test_a_side_loss_counts_a_tenth_and_only_while_training(samples):
+    learner, sample = Learner(TRAINING, PLAN.stages[0], HERE), samples.sample(0)
+    plain = learner.loss(learner.network, [sample]).item()
+    learner.network.side_loss = torch.tensor(5.0)
+    assert learner.loss(learner.network, [sample]).item() == pytest.approx(plain + 0.5, rel=1e-4)
+    learner.network.eval()
+    quiet = learner.loss(learner.network, [sample]).item()
+    learner.network.side_loss = None
+    assert learner.loss(learner.network, [sample]).item() == quiet
+
+
+class Fixed(torch.nn.Module):
+    """A network that always answers the same."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, images):
+        return self.logits
+
+
+def test_what_a_sample_does_not_know_is_not_learned(samples):
+    """Liver that may be a lesion: no gradient tells the two apart."""
+    learner, known = Learner(TRAINING, PLAN.stages[0], HERE), samples.sample(0)
+    whole = np.minimum(known.target, 1)
+    unknown = replace(known, target=whole, counts_as=(0, 1, 1))
+    logits = torch.zeros(1, 3, *whole.shape)
+    logits[:, 1] = 9
+    swapped = logits[:, [0, 2, 1]]
+    found = [learner.loss(Fixed(x), [unknown]).item() for x in (logits, swapped)]
+    assert found[0] == pytest.approx(found[1])
+
+
+def test_gradients_are_clipped_and_the_optimiser_is_the_one_asked_for(samples):
+    norms = []
+    for clip in (None, 1e-3):
+        learner = Learner(msgspec.structs.replace(TRAINING, clip=clip), PLAN.stages[0], HERE)
+        learner.step([samples.sample(0)], 0, 1e-3)
+        grads = [p.grad.flatten() for p in learner.network.parameters()]
+        norms.append(float(torch.cat(grads).norm()))
+    assert norms[0] > 2e-3
+    assert norms[1] == pytest.approx(1e-3, rel=0.01)
+    for name, kind in (("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)):
+        training = msgspec.structs.replace(TRAINING, optimiser=name)
+        assert type(Learner(training, PLAN.stages[0], HERE).optimiser) is kind

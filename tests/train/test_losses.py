@@ -79,3 +79,21 @@ def test_small_lesions_weigh_more():
     assert most.max() == losses.MOST
     none = losses.voxel_weights(np.ones((3, 3, 3), np.uint8), 0.01, 2.0, 2.0)
     assert (none == 1).all()
+
+
+def test_each_sample_weighs_the_same_however_much_its_lesions_do():
+    logits = torch.cat([logits_of(P), logits_of([P[1], P[2], P[0]])])
+    target = TARGET.repeat(2, 1, 1, 1)
+    weight = torch.tensor([[[[1.0, 3.0]]], [[[50.0, 10.0]]]], dtype=torch.float64)
+    both = float(losses.dice_entropy(logits, target, weight))
+    alone = [
+        float(losses.dice_entropy(logits[n : n + 1], target[:1], weight[n : n + 1])) for n in (0, 1)
+    ]
+    assert both == pytest.approx(sum(alone) / 2, rel=1e-6)
+
+
+def test_a_lesion_whose_voxels_touch_at_a_corner_is_one():
+    target = np.ones((6, 6, 6), np.uint8)
+    target[2, 2, 2] = target[3, 3, 3] = 2
+    weights = losses.voxel_weights(target, voxel_ml=0.01, tumour_weight=1.0, small_ml=0.08)
+    assert weights[2, 2, 2] == weights[3, 3, 3] == pytest.approx(2)  # 0.02 ml, not twice 0.01

@@ -9,6 +9,7 @@ from scipy import ndimage
 from hepatica.core.components import bounding_box
 from hepatica.core.errors import InputError
 from hepatica.core.volume import Volume
+from hepatica.pipeline.preprocess import preprocess, widen
 from hepatica.train.augment import augment
 from hepatica.train.cohort import Cohort, Labelled
 from hepatica.train.samples import TRAINING as TRAINING_PURPOSE
@@ -88,6 +89,14 @@ def test_every_case_comes_once_before_any_comes_twice():
     assert len(set(turns)) > 1  # in another order each time
 
 
+def test_no_case_is_validated_on_twice():
+    """Else a mean would count it twice, and a table would have cases that are not there."""
+    two = Cohort(PLAIN, PLAN, 0, labelled(1), labelled(1, 2))
+    both = Samples(1, 0, (Synthetic(TRAINING, PLAN, 0, []), two), (0.5, 0.5))
+    assert [both.different(most) for most in (1, 2, 10)] == [1, 2, 2]
+    assert Samples(1, 0, (Synthetic(TRAINING, PLAN, 0, []),), (1.0,)).different(10) == 10
+
+
 def test_a_cohort_needs_cases_to_learn_from_and_to_validate_on():
     with pytest.raises(InputError, match="validate"):
         Cohort(PLAIN, PLAN, 0, labelled(1), [])
@@ -149,6 +158,16 @@ def test_lesions_are_put_into_real_volumes():
         np.testing.assert_array_equal(m.target > 0, before.target > 0)
 
 
+def test_no_lesions_are_put_among_unknown_ones():
+    """They would be asked for by their label where the labels cannot say what a lesion is."""
+    implanted = msgspec.structs.replace(PLAIN, implant=1.0)
+    for seed in range(4):
+        stream = cohort(implanted, n=1, knows_tumour=False)
+        sample = Samples(seed, 0, (stream,), (1.0,)).sample(0)
+        before = Samples(seed, 0, (cohort(n=1),), (1.0,)).sample(0)
+        np.testing.assert_array_equal(sample.target, before.target)
+
+
 def test_random_curves_change_intensities_and_nothing_else():
     bent = msgspec.structs.replace(PLAIN, curve=1.0)
     plain, other = (Samples(1, 0, (cohort(t, n=1),), (1.0,)).sample(0) for t in (PLAIN, bent))
@@ -192,3 +211,87 @@ def test_a_synthetic_case_for_validation_is_a_whole_scan():
     assert case.labels.liver.any()
     assert set(np.unique(case.labels.labels)) <= {0, 1, 2}
     assert np.array_equal(stream.case(0).volume.voxels, case.volume.voxels)
+
+
+class Chance:
+    """A stream whose samples are the next random number."""
+
+    def sample(self, rng, number, purpose):
+        return rng.random()
+
+
+def test_seed_and_stage_change_the_samples():
+    drawn = {
+        Samples(seed, stage, (Chance(),), (1.0,)).sample(3) for seed in (1, 2) for stage in (0, 1)
+    }
+    assert len(drawn) == 4
+
+
+def test_crops_take_the_plans_margin_and_are_off_by_millimetres():
+    _, labels = phantom(GRID)
+    box, spacing = bounding_box(labels.liver), GRID.spacing_mm
+    plain = view(np.random.default_rng(0), box, GRID, PLAN, PLAIN)
+    assert plain == widen(box, GRID, PLAN.margin)
+    assert plain != box
+    jittered = msgspec.structs.replace(PLAIN, box_jitter_mm=12.0)
+    off = np.array(
+        [
+            [(a.start - b.start, a.stop - b.stop) for a, b in zip(seen, plain, strict=True)]
+            for seen in (
+                view(np.random.default_rng(s), box, GRID, PLAN, jittered) for s in range(60)
+            )
+        ]
+    )
+    most = np.abs(off).max(axis=(0, 2)) * spacing
+    assert (most <= 12 + spacing / 2).all()
+    assert (most > 8).all()
+
+
+def test_a_crop_never_vanishes():
+    tiny = (slice(30, 31), slice(30, 31), slice(20, 21))
+    wild = msgspec.structs.replace(PLAIN, box_margin_voxels=0, box_jitter_mm=500.0)
+    for seed in range(20):
+        seen = view(np.random.default_rng(seed), tiny, GRID, PLAN, wild)
+        assert all(
+            0 <= s.start <= s.stop - 8 and s.stop <= n
+            for s, n in zip(seen, GRID.shape, strict=True)
+        )
+
+
+def test_stage_2_learns_from_the_livers_crop():
+    sample = Samples(1, 1, (cohort(stage=1, n=1),), (1.0,)).sample(0)
+    volume, labels = phantom(GRID)
+    margin = view(np.random.default_rng(0), bounding_box(labels.liver), GRID, PLAN, PLAIN)
+    expected = preprocess(volume.crop(margin), PLAN.stages[1])
+    np.testing.assert_array_equal(sample.image, expected.voxels)
+
+
+def test_a_cohort_is_augmented_where_that_is_asked_for():
+    plain = Samples(1, 0, (cohort(n=1),), (1.0,)).sample(0)
+    changed = msgspec.structs.replace(PLAIN, augment=1.0)
+    assert not same(Samples(1, 0, (cohort(changed, n=1),), (1.0,)).sample(0), plain)
+
+
+def test_every_case_is_validated_on():
+    cases = labelled(1, 2, 3)
+    stream = Samples(1, 0, (Cohort(PLAIN, PLAN, 0, cases[:1], cases),), (1.0,))
+    assert [stream.case(n).name for n in range(4)] == ["p1", "p2", "p3", "p1"]
+    asked = []
+    inner = stream.streams[0]
+    inner._read = lambda case: asked.append(case.name) or case.read()
+    for number in range(3):
+        stream.sample(number, VALIDATION)
+    assert asked == ["p1", "p2", "p3"]
+
+
+def test_another_seed_is_another_order_of_cases():
+    def order(seed):
+        cases = labelled(*range(1, 9))
+        stream = Cohort(msgspec.structs.replace(PLAIN, seed=seed), PLAN, 0, cases, cases)
+        asked = []
+        stream._read = lambda case: asked.append(case.name) or case.read()
+        for number in range(8):
+            stream.sample(np.random.default_rng(0), number, TRAINING_PURPOSE)
+        return asked
+
+    assert order(1) == order(1) != order(2)

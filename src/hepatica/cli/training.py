@@ -68,7 +68,7 @@ def train(
         console.print(f"Bundle: {made.folder}", markup=False)
         return
     found = material.gather(
-        anatomies or (), exclude or (), data, meaning(labels), split, fold or None, out
+        anatomies or (), exclude or (), data, meaning(labels), split, fold or None, out, not dry_run
     )
     if dry_run:
         for line in estimate.report(training, found, begin, device, seconds):

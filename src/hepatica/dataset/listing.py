@@ -75,7 +75,9 @@ def _lines(path: Path, content: str) -> list[tuple[int, list[str]]]:
     """Number and stripped cells of every line that is not empty or a comment."""
     start = next((line for line in content.splitlines() if _counts([line])), "")
     delimiter = max(",;\t", key=start.count)
-    reader = csv.reader(text.StringIO(content, newline=""), delimiter=delimiter)
+    reader = csv.reader(
+        text.StringIO(content, newline=""), delimiter=delimiter, skipinitialspace=True
+    )
     try:
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
@@ -124,6 +126,8 @@ def _existing(path: Path, row: Row, column: str, where: str) -> Path:
     if not cell:
         raise InputError(f"{where}: the {column} is missing.", "Fill the cell or remove the line.")
     file = path.parent / cell
+    if not file.exists():
+        file = path.parent / cell.replace("\\", "/")  # written on Windows
     # An image may be a folder with a DICOM series.
     if not (file.is_file() or (column == "image" and checks.is_folder(file))):
         raise InputError(

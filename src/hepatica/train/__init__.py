@@ -17,4 +17,7 @@ def budget_s(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h)", text)
     if match is None:
         raise ConfigError(f"{text!r} is not a budget.", "Write it like 90min or 2h.")
-    return float(match[1]) * _UNITS_S[match[2]]
+    seconds = float(match[1]) * _UNITS_S[match[2]]
+    if not seconds:
+        raise ConfigError("A budget of no time trains nothing.", "Write it like 90min or 2h.")
+    return seconds

@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from hepatica import io
 from hepatica.core.errors import ConfigError
 from hepatica.model.bundle import Bundle
 from hepatica.model.networks import build
@@ -98,7 +97,8 @@ def train(training: Training, material: Material, run: Path, settings: Settings)
         )
         networks.append(learned.network)
         if world.leads:
-            cases = (learned.samples.case(n) for n in range(training.native))
+            n = learned.samples.different(training.native)
+            cases = (learned.samples.case(k) for k in range(n))
             found = validate.in_native_space(networks, plan, cases, world)
             scores.append(found)
             settings.report(f"stage {stage + 1} done: {found}")
@@ -121,9 +121,6 @@ def learn(
 ) -> Learned:
     """Train one stage in the folder `run`, from the weights `start` or at random."""
     steps = epoch_steps(training, material, world)
-    if world.leads:
-        io.make_folder(run)
-        io.write_bytes(run / "training.json", msgspec.json.format(msgspec.json.encode(training)))
     samples = streams(training, plan, stage, material)
     job = Job(training, plan, stage, samples, steps, material.names, start)
     # NumPy's threads that wait busily for work cost torch's a third of their speed.
@@ -147,7 +144,7 @@ def snapshot(training: Training, run: Path, folder: Path, start: Bundle | None) 
     Raises
     ------
     ConfigError
-        If a stage has neither.
+        If a stage has neither, or the checkpoint of another plan.
     """
     plan = plan_of(training, start)
     networks: list[nn.Module] = []
@@ -155,7 +152,12 @@ def snapshot(training: Training, run: Path, folder: Path, start: Bundle | None) 
         path = checkpoint_path(run, stage)
         if path.exists():
             network = build(plan.stages[stage])
-            network.load_state_dict(checkpoint.kept_weights(path))
+            try:
+                network.load_state_dict(checkpoint.kept_weights(path))
+            except RuntimeError as error:
+                raise ConfigError(
+                    f"{path} is not of the plan {plan.name}.", "Give the run's own preset."
+                ) from error
             networks.append(network.eval())
         elif start is not None:
             networks.append(_of_bundle(start, stage, plan))

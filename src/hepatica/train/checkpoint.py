@@ -63,14 +63,15 @@ def restore(path: Path, fingerprint: str, learner: Learner) -> Progress:
         If it belongs to another plan or training configuration, or cannot be read.
     """
     tensors, metadata = _read(path)
+    device = learner.world.device
     if metadata.get("fingerprint") != fingerprint:
         raise ConfigError(
             f"{path} was made with another plan, other training settings or other data.",
             "Resume with the same ones, or train into another folder.",
         )
     learner.network.load_state_dict(_part(tensors, "network."))
-    learner.average.update(_part(tensors, "average."))
-    learner.best = _part(tensors, "best.")
+    learner.average = {k: v.to(device) for k, v in _part(tensors, "average.").items()}
+    learner.best = {k: v.to(device) for k, v in _part(tensors, "best.").items()}
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimiser.").items():
         index, name = key.split(".", 1)

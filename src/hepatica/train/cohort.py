@@ -79,7 +79,9 @@ class Cohort:
         volume, labels = self._read(case)
         if learning and rng.random() < self._training.curve:
             volume = _bent(rng, volume, labels)
-        if learning and rng.random() < self._training.implant and labels.liver.any():
+        # Among lesions that nobody drew, a network would be told that some are and some are not.
+        implanted = learning and case.knows_tumour and rng.random() < self._training.implant
+        if implanted and labels.liver.any():
             drawn = implant.draw(rng, volume, labels.liver, LESIONS)
             volume, labels = implant.apply(drawn, volume, labels)
         if self._stage == 1:
@@ -101,6 +103,10 @@ class Cohort:
         """A case of those that are validated on."""
         case = self._validation[number % len(self._validation)]
         return Case(case.name, *self._read(case), case.knows_tumour)
+
+    def different(self, most: int) -> int:
+        """At most `most`, and no more than the data set has."""
+        return min(most, len(self._validation))
 
     def _read(self, case: Labelled) -> tuple[Volume, LabelMap]:
         if case.name in self._kept:

@@ -102,7 +102,8 @@ def compare(
         first, second, fresh = learned
         for method, parts in zip(METHODS, ([first], [first, second], [first, fresh]), strict=True):
             # All are scored on the same cases, those that stage 1 would be validated on.
-            cases = [first.samples.case(n) for n in range(training.native)]
+            n = first.samples.different(training.native)
+            cases = [first.samples.case(k) for k in range(n)]
             rows += _rows(plan, method, parts, cases, world)
         if world.leads:
             write(run, rows)

@@ -57,7 +57,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     curve
         Share of real volumes whose intensities are bent by a random curve.
     implant
-        Share of real volumes into which synthetic lesions are put.
+        Share of real volumes into which synthetic lesions are put, where lesions are labelled.
     cohort
         Share of samples from a data set of one's own, if there is one.
     procedural, mri
@@ -117,6 +117,15 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("procedural and mri add up to more than 1")
         if self.rate <= 0 or self.power < 0:
             raise ValueError("rate and power are positive")
+        counts = ("weight_decay", "warm_up", "validation", "native", "recalibrate", "seed")
+        for name in (*counts, "box_jitter_mm", "box_margin_voxels", "small_ml"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} {getattr(self, name)} is less than 0")
+        for name in ("tumour_weight", "clip", "patience", "procedural_pool"):
+            if getattr(self, name) is not None and getattr(self, name) <= 0:
+                raise ValueError(f"{name} {getattr(self, name)} is not more than 0")
+        if self.patience is not None and not self.validation:
+            raise ValueError("patience needs a validation to look at")
         least = (self.batch, *self.epochs, 1 if self.epoch_steps is None else self.epoch_steps)
         if min(least) < 1:
             raise ValueError("batch, epochs and epoch_steps are at least 1")

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from torch import Tensor, nn
 
+from hepatica import io
 from hepatica.core.errors import HepaticaError, OutputError
 from hepatica.model.plan import Plan
 from hepatica.train import checkpoint, validate
@@ -128,6 +129,10 @@ def fit(
             )
         done = checkpoint.restore(path, fingerprint, learner)
         report(f"{job.name}: resumed at step {done.step}")
+    if world.leads:
+        # Not before: a run that is refused must not lose what it was made with.
+        io.make_folder(run)
+        io.write_bytes(run / "training.json", msgspec.json.format(msgspec.json.encode(training)))
     steps = done.step
     if not done.finished:
         steps = _learn(job, learner, done, run, budget_s, workers, stop, report)
@@ -224,4 +229,5 @@ def _validate(job: Job, learner: Learner) -> dict[str, float]:
     if not learner.world.leads or not job.training.validation:
         return {}
     network = learner.averaged()
-    return validate.on_grid(learner, network, job.samples, job.training.validation)
+    n = job.samples.different(job.training.validation)
+    return validate.on_grid(learner, network, job.samples, n)

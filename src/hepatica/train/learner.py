@@ -129,6 +129,8 @@ class Learner:
                 self._put(torch.from_numpy(np.array(s.image))[None, None]) for s in recalibration
             ]
             if images:
+                # Dropout is on meanwhile: what was drawn before must not matter, as after --resume.
+                torch.manual_seed(self.training.seed)
                 update_bn(images, network)
         return network.eval()
 

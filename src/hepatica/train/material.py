@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from hepatica.core.errors import ConfigError
 from hepatica.dataset import formats, splits
 from hepatica.dataset.entries import Dataset, read_entry
 from hepatica.io import anatomies
@@ -18,16 +19,28 @@ SPLIT = "split.json"
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Anatomies, the cases of a data set to learn from, and those to validate on."""
+    """Anatomies, the cases of a data set to learn from, and those to validate on.
+
+    Parameters
+    ----------
+    meaning
+        Of the data set's labels.
+    """
 
     anatomies: Sequence[Anatomy] = ()
     cases: Sequence[Labelled] = ()
     validation: Sequence[Labelled] = ()
+    meaning: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of everything, for the card and the fingerprint."""
-        return (*(a.name for a in self.anatomies), *(c.name for c in self.cases))
+        """All that a run learns from and ends by, for the fingerprint."""
+        return (
+            *(a.name for a in self.anatomies),
+            *(c.name for c in self.cases),
+            *(f"validation {c.name}" for c in self.validation),
+            *(f"{name} is {number}" for name, number in self.meaning.items()),
+        )
 
 
 def gather(
@@ -38,6 +51,7 @@ def gather(
     split: Path | None = None,
     fold: int | None = None,
     run: Path | None = None,
+    keep: bool = True,
 ) -> Material:
     """Read the anatomies of `folders` and find the data set `data`.
 
@@ -49,8 +63,16 @@ def gather(
         Meaning of the data set's labels.
     split
         Which cases (of its `fold`, from 1) are for training and which for validation;
-        without one it is the split in `run`, and without that a new one, written there.
+        without one it is the split in `run`, and without that a new one, which is written
+        there if `keep`.
+
+    Raises
+    ------
+    ConfigError
+        If something is said of a data set, and there is none.
     """
+    if data is None and (labels is not None or split is not None or fold is not None):
+        raise ConfigError("Labels, split and fold are a data set's.", "Give --data as well.")
     real = anatomies.gather(folders, exclude)
     if data is None:
         return Material(real)
@@ -60,12 +82,13 @@ def gather(
         drawn = splits.load_split(chosen, dataset)
     else:
         drawn = splits.draw(dataset)
-        if run is not None:
+        if run is not None and keep:
             splits.write(run / SPLIT, drawn)
     return Material(
         real,
         _labelled(dataset, drawn.cases("train", fold)),
         _labelled(dataset, drawn.cases("validation", fold)),
+        dataset.meaning,
     )
 
 

@@ -61,6 +61,10 @@ class Stream(Protocol):
         """Whole case `number` of those that are validated on."""
         ...
 
+    def different(self, most: int) -> int:
+        """How many cases can be validated on without one coming twice; at most `most`."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -94,6 +98,10 @@ class Samples:
     def case(self, number: int) -> Case:
         """Whole case `number` for validation in native space."""
         return self.streams[-1].case(number)
+
+    def different(self, most: int) -> int:
+        """How many cases can be validated on without one coming twice; at most `most`."""
+        return self.streams[-1].different(most)
 
 
 def view(rng: np.random.Generator, box: Box, scan: Geometry, plan: Plan, training: Training) -> Box:

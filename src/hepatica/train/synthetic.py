@@ -73,6 +73,10 @@ class Synthetic:
         drawn = patient.draw(rng, self._anatomy(rng), recipe, f"validation_{number:02d}")
         return Case(drawn.name, *patient.scan_patient(drawn, fine_mm=2.0))
 
+    def different(self, most: int) -> int:
+        """All that are asked for: there is no end of patients."""
+        return most
+
     def _anatomy(self, rng: np.random.Generator) -> Anatomy:
         which = rng.choice(len(self._pools), p=[share for _, share in self._pools])
         pool = self._pools[int(which)][0]
