@@ -167,5 +167,5 @@ def test_a_snapshot_with_another_plan_is_refused(toys, tmp_path):
     learn(own, named_plan(own.plan), 0, Material(), tmp_path, HERE, settings, 1e9, None)
     other = msgspec.structs.replace(TOY, plan="toy-highresnet")
     with pytest.raises(ConfigError, match="not of the plan toy-highresnet"):
-        snapshot(other, tmp_path, tmp_path / "bundle", None)
-    assert not (tmp_path / "bundle").exists()
+        snapshot(other, tmp_path, None)
+    assert not (tmp_path / "snapshot").exists()

@@ -10,9 +10,11 @@ import torch
 from hepatica.core.errors import ConfigError, HepaticaError, OutputError
 from hepatica.model.networks import build
 from hepatica.train import budget_s, checkpoint
+from hepatica.train.cascade import Settings, told, train
 from hepatica.train.config import preset, presets
-from hepatica.train.fit import Job, Stopped, checkpoint_path, fit
+from hepatica.train.fit import Job, Start, Stopped, checkpoint_path, fit
 from hepatica.train.learner import Learner
+from hepatica.train.material import Material
 from hepatica.train.world import World
 from tests.train.conftest import HERE, PLAN, TRAINING, silent, weights
 
@@ -209,7 +211,7 @@ def test_all_presets_are_there_and_the_papers_differ_in_the_plan_alone():
 def test_stage_2_starts_from_given_weights(job, tmp_path):
     start = build(PLAN.stages[0])
     still = msgspec.structs.replace(TRAINING, rate=1e-30, weight_decay=0.0, ema=0.0, epochs=(1, 1))
-    started = replace(job, training=still, start=start.state_dict())
+    started = replace(job, training=still, start=Start(start.state_dict(), "a bundle"))
     kept = fit(started, tmp_path, HERE, report=silent).network
     torch.testing.assert_close(weights(kept), weights(start), atol=1e-20, rtol=0)
 
@@ -347,3 +349,23 @@ def test_gradients_are_clipped_and_the_optimiser_is_the_one_asked_for(samples):
     for name, kind in (("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)):
         training = msgspec.structs.replace(TRAINING, optimiser=name)
         assert type(Learner(training, PLAN.stages[0], HERE).optimiser) is kind
+
+
+def test_other_weights_to_start_from_and_other_processes_are_another_run(job):
+    one, other = (replace(job, start=Start({}, origin)) for origin in ("one", "other"))
+    prints = [job.fingerprint(), job.fingerprint(2), one.fingerprint(), other.fingerprint()]
+    assert len(set(prints)) == 4
+    assert replace(job, start=Start({}, "one")).fingerprint() == one.fingerprint()
+
+
+def test_a_folder_that_is_no_bundle_is_refused_before_the_training(tmp_path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "mine.txt").write_text("mine")
+    with pytest.raises(OutputError, match="is no bundle"):
+        train(preset("smoke"), Material(), tmp_path, Settings(report=lambda line: None))
+    assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_folder_without_a_run_has_no_snapshot(tmp_path):
+    with pytest.raises(ConfigError, match="holds no training run"):
+        told(tmp_path)

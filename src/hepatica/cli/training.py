@@ -47,7 +47,7 @@ def train(
     device: Device = "auto",
     dry_run: Annotated[bool, typer.Option(help="Say what it would cost, and stop.")] = False,
     snapshot: Annotated[
-        bool, typer.Option(help="Export what the run has kept so far, without training.")
+        bool, typer.Option(help="Export what the run has kept so far to OUT/snapshot.")
     ] = False,
 ) -> None:
     """Train both stages and export a bundle to OUT/bundle.
@@ -64,7 +64,8 @@ def train(
     seconds = budget_s(budget)
     begin = bundles.load(start) if start else None
     if snapshot:
-        made = cascade.snapshot(training, out, out / "bundle", begin)
+        # By what the run itself was told, whatever the preset says.
+        made = cascade.snapshot(cascade.told(out), out, begin)
         console.print(f"Bundle: {made.folder}", markup=False)
         return
     found = material.gather(

@@ -19,9 +19,9 @@ from hepatica.model.networks import build
 from hepatica.model.plan import Plan, StagePlan, named_plan
 from hepatica.train import checkpoint, validate
 from hepatica.train.cohort import Cohort
-from hepatica.train.config import Training
-from hepatica.train.export import export
-from hepatica.train.fit import Job, Report, checkpoint_path, fit
+from hepatica.train.config import Training, preset
+from hepatica.train.export import export, require_free
+from hepatica.train.fit import SETTINGS, Job, Report, Start, checkpoint_path, fit
 from hepatica.train.material import Material
 from hepatica.train.samples import Samples, Stream
 from hepatica.train.synthetic import Synthetic
@@ -73,6 +73,9 @@ def train(training: Training, material: Material, run: Path, settings: Settings)
     ------
     ConfigError
         If one stage is to be trained and there is no bundle for the other.
+    OutputError
+        If ``run/bundle`` is there and is no bundle, or there is a checkpoint and
+        `settings.resume` is not asked for.
     """
     world = join(settings.device)
     start = settings.start
@@ -81,6 +84,7 @@ def train(training: Training, material: Material, run: Path, settings: Settings)
         raise ConfigError(
             "One stage alone needs a bundle for the other.", "Give --from BUNDLE as well."
         )
+    require_free(run / "bundle")
     networks: list[nn.Module] = []
     scores: list[dict[str, float]] = []
     for stage in (0, 1):
@@ -117,7 +121,7 @@ def learn(
     world: World,
     settings: Settings,
     budget_s: float,
-    start: dict[str, Tensor] | None,
+    start: Start | None,
 ) -> Learned:
     """Train one stage in the folder `run`, from the weights `start` or at random."""
     steps = epoch_steps(training, material, world)
@@ -138,8 +142,21 @@ def learn(
     return Learned(fitted.network, samples, fitted.steps)
 
 
-def snapshot(training: Training, run: Path, folder: Path, start: Bundle | None) -> Bundle:
-    """A bundle of what a run has kept so far; a stage without a checkpoint is `start`'s.
+def told(run: Path) -> Training:
+    """The settings of a run that was begun.
+
+    Raises
+    ------
+    ConfigError
+        If there is none in `run`.
+    """
+    if not (run / SETTINGS).is_file():
+        raise ConfigError(f"{run} holds no training run.", "Name the folder of one with -o.")
+    return preset(str(run / SETTINGS))
+
+
+def snapshot(training: Training, run: Path, start: Bundle | None) -> Bundle:
+    """``run/snapshot``: what a run has kept so far; a stage without a checkpoint is `start`'s.
 
     Raises
     ------
@@ -165,8 +182,8 @@ def snapshot(training: Training, run: Path, folder: Path, start: Bundle | None) 
             raise ConfigError(
                 f"{run} has no checkpoint of stage {stage + 1} yet.", "Give --from BUNDLE for it."
             )
-    card = f"# Model card: {plan.name}\n\nA snapshot of a run that was not over.\n"
-    return export((networks[0], networks[1]), plan, card, folder)
+    card = f"# Model card: {plan.name}\n\nA snapshot of what a run had kept.\n"
+    return export((networks[0], networks[1]), plan, card, run / "snapshot")
 
 
 def streams(training: Training, plan: Plan, stage: int, material: Material) -> Samples:
@@ -218,13 +235,13 @@ def plan_of(training: Training, start: Bundle | None) -> Plan:
 
 def _start(
     training: Training, plan: Plan, bundle: Bundle | None, networks: list[nn.Module], stage: int
-) -> dict[str, Tensor] | None:
-    """Weights of the bundle's network or else of stage 1's, if it is the same; None: at random."""
+) -> Start | None:
+    """The bundle's network or else stage 1's, if it is the same; None: at random."""
     wanted = plan.stages[stage]
     if bundle is not None and _alike(bundle.plan.stages[stage], wanted):
-        return _weights(bundle, stage)
+        return Start(_weights(bundle, stage), bundle.sha256)
     if stage == 1 and training.stage2_from == "stage1" and _alike(plan.stages[0], wanted):
-        return networks[0].state_dict()
+        return Start(networks[0].state_dict(), "stage 1")
     return None
 
 

@@ -23,6 +23,7 @@ from hepatica.results import tables
 from hepatica.results.notice import RESEARCH_ONLY
 from hepatica.train.cascade import Learned, Settings, learn
 from hepatica.train.config import Training
+from hepatica.train.fit import Start
 from hepatica.train.material import Material
 from hepatica.train.samples import Case
 from hepatica.train.synthetic import procedural
@@ -98,7 +99,8 @@ def compare(
             learned.append(
                 learn(own, plan, number, material, folder, world, settings, budget_s, begin)
             )
-            begin = learned[0].network.state_dict() if len(learned) == 1 else None
+            alone = len(learned) == 1
+            begin = Start(learned[0].network.state_dict(), "stage 1") if alone else None
         first, second, fresh = learned
         for method, parts in zip(METHODS, ([first], [first, second], [first, fresh]), strict=True):
             # All are scored on the same cases, those that stage 1 would be validated on.

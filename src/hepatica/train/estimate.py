@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -95,14 +96,17 @@ def _activation_bytes(learner: Learner, sample: Sample) -> int:
 
 def report(
     training: Training, material: Material, start: Bundle | None, device: str, budget_s: float
-) -> list[str]:
-    """The configuration, the plan and the estimate in lines for a reader, and a verdict."""
+) -> Iterator[str]:
+    """The configuration, the plan and the estimate in lines for a reader, and a verdict.
+
+    A line comes as soon as it is known: the steps have to be measured.
+    """
     plan = plan_of(training, start)
     world = join(device)
     # Without a data set, what an epoch would be for the paper's own 60 cases.
     counted = training.epoch_steps is not None or material.cases
     epoch = epoch_steps(training, material, world) if counted else PAPER_CASES
-    lines = [
+    yield from [
         "Training:",
         msgspec.json.format(msgspec.json.encode(training), indent=2).decode(),
         "Plan:",
@@ -112,17 +116,16 @@ def report(
         + ("" if counted else f", for a data set of {PAPER_CASES} cases")
         + ":",
     ]
-    costs = [
-        _cost(training, stage, training.epochs[n] * epoch, world)
-        for n, stage in enumerate(plan.stages)
-    ]
-    for number, cost in enumerate(costs, 1):
-        lines.append(
+    costs = []
+    for number, stage in enumerate(plan.stages, 1):
+        cost = _cost(training, stage, training.epochs[number - 1] * epoch, world)
+        costs.append(cost)
+        yield (
             f"  stage {number}: {cost.network}, {_times(cost.size)} voxels, "
             f"{cost.weights:,} weights: {cost.step_s:.2g} s and {cost.step_gb:.2g} GB a step; "
             f"at most {cost.steps:,} steps, {cost.hours:,.1f} h"
         )
-    return [*lines, *_verdict(costs, world, budget_s)]
+    yield from _verdict(costs, world, budget_s)
 
 
 def _verdict(costs: list[Cost], world: World, budget_s: float) -> list[str]:

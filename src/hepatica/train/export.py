@@ -38,8 +38,7 @@ def export(networks: tuple[nn.Module, nn.Module], plan: Plan, card: str, folder:
     OutputError
         If `folder` is there and is not a bundle.
     """
-    if folder.exists() and not (folder / bundles.MANIFEST).is_file():
-        raise OutputError(f"{folder} is there and is no bundle.", "Move it away.")
+    require_free(folder)
     with io.folder_atomically(folder) as temporary:
         (temporary / bundles.PLAN).write_bytes(plan.to_json())
         (temporary / bundles.CARD).write_text(card, encoding="utf-8")
@@ -47,6 +46,18 @@ def export(networks: tuple[nn.Module, nn.Module], plan: Plan, card: str, folder:
             _write(network, stage.size, temporary / f"stage{number}")
         _check(bundles.seal(temporary, plan.name))
     return bundles.load(str(folder))
+
+
+def require_free(folder: Path) -> None:
+    """Refuse to replace a folder that is no bundle: asked before hours of training, too.
+
+    Raises
+    ------
+    OutputError
+        If `folder` is there and is none.
+    """
+    if folder.exists() and not (folder / bundles.MANIFEST).is_file():
+        raise OutputError(f"{folder} is there and is no bundle.", "Move it away.")
 
 
 def _write(network: nn.Module, size: Triple, path: Path) -> None:

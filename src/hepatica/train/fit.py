@@ -26,6 +26,9 @@ from hepatica.train.world import World
 
 Report = Callable[[str], None]
 
+#: What a run was told, in its folder.
+SETTINGS = "training.json"
+
 
 class Stopped(HepaticaError):
     """A run was told to stop, and its checkpoint is written."""
@@ -37,6 +40,14 @@ class Fitted:
 
     network: nn.Module
     steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Weights to start from, and whose they are: another bundle's make another run."""
+
+    weights: dict[str, Tensor]
+    origin: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +64,7 @@ class Job:
         What the samples are made of, for the fingerprint: a checkpoint of other data is
         another run's.
     start
-        Weights to start from; None initialises at random.
+        What to start from; None initialises at random.
     """
 
     training: Training
@@ -62,7 +73,7 @@ class Job:
     samples: Samples
     epoch_steps: int
     data: tuple[str, ...]
-    start: dict[str, Tensor] | None = None
+    start: Start | None = None
 
     @property
     def name(self) -> str:
@@ -74,9 +85,11 @@ class Job:
         """Most steps of the stage."""
         return self.training.epochs[self.stage] * self.epoch_steps
 
-    def fingerprint(self) -> str:
-        """Hash of all that makes two runs the same run."""
-        parts = (self.training, self.plan, self.stage, self.epoch_steps, sorted(self.data))
+    def fingerprint(self, processes: int = 1) -> str:
+        """Hash of all that makes two runs the same run; the number of processes is a part."""
+        origin = "scratch" if self.start is None else self.start.origin
+        run = (self.training, self.plan, self.stage, self.epoch_steps, processes, origin)
+        parts = (*run, sorted(self.data))
         return hashlib.sha256(b"".join(msgspec.json.encode(p) for p in parts)).hexdigest()
 
 
@@ -118,8 +131,10 @@ def fit(
         If the loss is no longer a number, or the budget is over before the first step.
     """
     training = job.training
-    learner = Learner(training, job.plan.stages[job.stage], world, job.start)
-    path, fingerprint = checkpoint_path(run, job.stage), job.fingerprint()
+    learner = Learner(
+        training, job.plan.stages[job.stage], world, job.start.weights if job.start else None
+    )
+    path, fingerprint = checkpoint_path(run, job.stage), job.fingerprint(world.size)
     done = checkpoint.Progress()
     if path.exists():
         if not resume:
@@ -132,7 +147,7 @@ def fit(
     if world.leads:
         # Not before: a run that is refused must not lose what it was made with.
         io.make_folder(run)
-        io.write_bytes(run / "training.json", msgspec.json.format(msgspec.json.encode(training)))
+        io.write_bytes(run / SETTINGS, msgspec.json.format(msgspec.json.encode(training)))
     steps = done.step
     if not done.finished:
         steps = _learn(job, learner, done, run, budget_s, workers, stop, report)
@@ -152,7 +167,7 @@ def _learn(
 ) -> int:
     """The loop; returns the steps done, those of earlier sittings included."""
     training, world = job.training, learner.world
-    path, fingerprint = checkpoint_path(run, job.stage), job.fingerprint()
+    path, fingerprint = checkpoint_path(run, job.stage), job.fingerprint(world.size)
     log = Log(run, job.name, done.step) if world.leads else None
     began = saved = time.monotonic()
     step, losses, best, stale = done.step, list(done.losses), done.best_loss, done.stale

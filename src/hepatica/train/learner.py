@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -125,13 +126,14 @@ class Learner:
         """
         network = self._with(self.best or self.average)
         if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules()):
-            images = [
+            images = (
                 self._put(torch.from_numpy(np.array(s.image))[None, None]) for s in recalibration
-            ]
-            if images:
-                # Dropout is on meanwhile: what was drawn before must not matter, as after --resume.
-                torch.manual_seed(self.training.seed)
-                update_bn(images, network)
+            )
+            if (first := next(images, None)) is not None:
+                for module in network.modules():
+                    if isinstance(module, nn.modules.dropout._DropoutNd):
+                        module.p = 0.0  # the statistics are for a network without dropout
+                update_bn(chain([first], images), network)
         return network.eval()
 
     def _with(self, weights: dict[str, Tensor]) -> nn.Module:
