@@ -8,7 +8,7 @@ import pytest
 from hepatica import io
 from hepatica.case import Model, run_case
 from hepatica.core import resample
-from hepatica.evaluate import study
+from hepatica.evaluate import pairs, study
 
 pytestmark = pytest.mark.data
 
@@ -19,8 +19,9 @@ def model():
 
 
 def liver_dice(prediction, reference):
-    pairs, _ = study.pair(prediction, reference)
-    return study.score(pairs, {"liver": 1})[0].dice
+    found, _ = pairs.pair(prediction, reference)
+    (one,) = study.evaluate(found, {"liver": 1})
+    return one["liver"].dice
 
 
 def test_t1_of_an_unseen_patient_from_nifti_and_from_dicom(data, model, tmp_path):

@@ -80,23 +80,23 @@ def test_lesions_lie_in_the_liver_and_all_else_is_left_alone(grid):
 def test_the_same_seed_gives_the_same_bytes():
     volume, labels = flat()
     (one, image, truth), (again, second, same) = (put(4, volume, labels) for _ in range(2))
-    assert implant.describe(one) == implant.describe(again)
+    assert implant.told(one) == implant.told(again)
     assert image.voxels.tobytes() == second.voxels.tobytes()
     assert truth.labels.tobytes() == same.labels.tobytes()
     other, third, _ = put(5, volume, labels)
-    assert implant.describe(one) != implant.describe(other)
+    assert implant.told(one) != implant.told(other)
     assert (image.voxels != third.voxels).any()
 
 
 def test_what_was_drawn_is_json():
     volume, labels = flat()
     drawn, *_ = put(4, volume, labels)
-    told = msgspec.json.decode(msgspec.json.encode(implant.describe(drawn)))
+    told = msgspec.json.decode(msgspec.json.encode(implant.told(drawn)))
     assert len(told["lesions"]) == len(drawn.lesions) > 0
     assert told["noise"]["sd"] == pytest.approx(SD, rel=0.1)
     assert told["signal"]["liver"] == 1
     wild, *_ = put(4, volume, labels, replace(COHORT, random_contrast=1.0))
-    assert implant.describe(wild)["protocol"] == "arbitrary contrast"
+    assert implant.told(wild)["protocol"] == "arbitrary contrast"
 
 
 @pytest.mark.parametrize("smooth", [0.0, 1.2])
@@ -122,7 +122,7 @@ def test_how_an_image_is_stored_is_no_matter(base):
         grid = stored(base, axes, flips)
         other, moved = resample.onto(volume, grid), resample.onto(labels, grid)
         again, image, tumour = put(7, other, moved)
-        assert implant.describe(again) == implant.describe(drawn)
+        assert implant.told(again) == implant.told(drawn)
         np.testing.assert_array_equal(resample.onto(tumour, base).labels, truth.labels)
         np.testing.assert_allclose(resample.onto(image, base).voxels, made.voxels, atol=0.01)
 
@@ -409,7 +409,6 @@ def test_the_command(folder):
     assert call("--into", folder / "images", "-o", out).exit_code == 2
     assert call("--livers", folder / "livers", "-o", out).exit_code == 2
     assert call("--liver-label", 1, "-o", out).exit_code == 2
-    assert call("--phase", "pre", "-o", out).exit_code == 2
     refused = call(*given, "-o", folder / "other", "--phase", "tea")
     assert isinstance(refused.exception, ConfigError)
     assert not (folder / "other").exists()

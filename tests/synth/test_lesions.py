@@ -7,7 +7,7 @@ from scipy import ndimage
 from hepatica.core import resample
 from hepatica.core.geometry import Geometry, whole
 from hepatica.core.volume import LabelMap
-from hepatica.synth import lesion_kinds, lesions, patient, shapes
+from hepatica.synth import describe, lesion_kinds, lesions, shapes
 from hepatica.synth.tissues import Tissue
 from tests.orientations import ORIENTATIONS, stored
 
@@ -236,7 +236,7 @@ def test_without_shapes_nothing_is_drawn_for_them(monkeypatch):
 
 def test_what_was_drawn_names_the_shape(pool):
     (lesion,) = shaped(pool, 1.0, 1)
-    assert patient.describe_lesion(lesion)["lobes"][0]["shape"] == "p1_1"
+    assert describe.lesion(lesion)["lobes"][0]["shape"] == "p1_1"
 
 
 def test_a_rim_is_brighter_than_its_core_and_shows():

@@ -10,8 +10,9 @@ from hepatica.core.errors import ConfigError, InputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.io import anatomies, patients, read, read_labelmap, write_labelmap, write_volume
-from hepatica.synth import artefacts, deform, patient, procedural
+from hepatica.synth import artefacts, deform, describe, patient, procedural
 from hepatica.synth.anatomy import from_labels
+from hepatica.synth.filaments import NO_FILAMENTS
 from hepatica.synth.procedural import procedural_anatomy
 from hepatica.synth.recipe import COHORT, TRAINING
 from hepatica.synth.tissues import Tissue
@@ -33,6 +34,8 @@ def still(anatomy, **change):
         spread=np.zeros(len(Tissue)),
         mottle=(0.0,) * len(patient.MOTTLE_MM),
         softness_mm=0.0,
+        vessels=NO_FILAMENTS,
+        strands=NO_FILAMENTS,
         lesions=(),
         artefacts=artefacts.NONE,
     )
@@ -217,7 +220,7 @@ def test_an_mri_keeps_its_own_image_and_a_curve_bends_it():
     image, _, truth = patient.render(drawn, found.geometry)
     np.testing.assert_array_equal(truth.liver, found.liver)
     np.testing.assert_allclose(image.voxels, 2 * np.minimum(found.image, 2.5), rtol=1e-5)
-    said = patient.describe(drawn)
+    said = describe.patient(drawn)
     assert said["curve"] == [0, 1, 2, 3, 4, 5]
     assert not {"protocol", "signal", "mottle"} & set(said)
 

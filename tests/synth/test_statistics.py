@@ -16,8 +16,9 @@ from scipy import ndimage, stats
 from hepatica.core import resample
 from hepatica.core.geometry import Geometry
 from hepatica.io import patients
-from hepatica.synth import artefacts, lesion_kinds, lesions, patient, signal
+from hepatica.synth import artefacts, describe, lesion_kinds, lesions, patient, signal
 from hepatica.synth.fields import covering
+from hepatica.synth.filaments import NO_FILAMENTS
 from hepatica.synth.procedural import procedural_anatomy
 from hepatica.synth.recipe import COHORT
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue
@@ -154,6 +155,8 @@ def test_tissues_have_the_signal_of_the_equation(cohort, phase, fat):
         spread=np.zeros(len(Tissue)),
         mottle=(0.0,) * len(patient.MOTTLE_MM),
         softness_mm=0.0,
+        vessels=NO_FILAMENTS,
+        strands=NO_FILAMENTS,
         lesions=(),
         artefacts=artefacts.NONE,
     )
@@ -228,4 +231,4 @@ def test_patients_do_not_depend_on_the_order_in_which_they_are_drawn(anatomy, co
     others = [anatomy]
     for number in (7, 3, 5):
         again = patients.patient(1, number, others)
-        assert patient.describe(again) == patient.describe(cohort[number - 1])
+        assert describe.patient(again) == describe.patient(cohort[number - 1])

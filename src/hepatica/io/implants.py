@@ -260,4 +260,4 @@ def _write_variant(
         "cohort_seed": task.seed,
         "number": number,
     }
-    return cohort.write_case(folder, made, truth, told | implant.describe(drawn), NOTE)[0]
+    return cohort.write_case(folder, made, truth, told | implant.told(drawn), NOTE)[0]

@@ -11,8 +11,9 @@ import numpy as np
 
 from hepatica.io import cohort
 from hepatica.io.workers import in_order
+from hepatica.synth import describe
 from hepatica.synth.anatomy import Anatomy
-from hepatica.synth.patient import Patient, describe, draw, scan_patient
+from hepatica.synth.patient import Patient, draw, scan_patient
 from hepatica.synth.procedural import procedural_anatomy
 from hepatica.synth.recipe import COHORT, Recipe
 
@@ -35,7 +36,9 @@ def write_patient(
     `origin` is told among the parameters: of which cohort it is.
     """
     volume, labels = scan_patient(made)
-    return cohort.write_case(folder, volume, labels, {**(origin or {}), **describe(made)}, NOTE)
+    return cohort.write_case(
+        folder, volume, labels, {**(origin or {}), **describe.patient(made)}, NOTE
+    )
 
 
 def write_cohort(

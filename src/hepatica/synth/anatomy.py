@@ -175,6 +175,8 @@ _AIR_SHARE = 0.015
 _BODY_VOXELS = 4
 #: Where the unlabelled body's tissues end, as shares of the way from fat to muscle.
 _ENDS = {Tissue.FAT: 0.5, Tissue.MUSCLE: 1.12, Tissue.BOWEL: 2.0, Tissue.BONE: np.inf}
+#: What is brighter than muscle and so close to bone is its marrow or its edge.
+_OF_BONE_VOXELS = 2
 #: Fat is darker than the liver by this share of all that is darker, at least.
 _FAT_BELOW = 0.45
 #: Smallest part of a lung.
@@ -206,6 +208,9 @@ def _fill_body(tissue: NDArray[np.uint8], ct: NDArray[np.float32]) -> NDArray[np
     if solid.any():
         liver = float(np.median(typical[np.isin(tissue, LIVER_TISSUES)]))
         filled[solid] = _by_grey(typical[solid], dark, liver)
+        bone = filled == Tissue.BONE
+        near = ndimage.binary_dilation(bone, iterations=_OF_BONE_VOXELS)
+        filled[solid & near & (filled == Tissue.BOWEL)] = Tissue.BONE
     # As dark as lung and smaller than this, it is the edge of the skin or of a bowel's gas.
     numbered, sizes = components(filled == Tissue.LUNG)
     specks = np.flatnonzero(sizes * SPACING_MM**3 / 1000 < _LUNG_ML) + 1

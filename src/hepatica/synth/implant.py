@@ -18,7 +18,7 @@ from hepatica.core import resample
 from hepatica.core.components import bounding_box
 from hepatica.core.errors import InputError
 from hepatica.core.volume import Label, LabelMap, Volume
-from hepatica.synth import contrast, lesions, noise, patient, signal
+from hepatica.synth import contrast, describe, lesions, noise, patient, signal
 from hepatica.synth.fields import covering
 from hepatica.synth.recipe import Recipe
 from hepatica.synth.shapes import Shape
@@ -117,16 +117,16 @@ def apply(implant: Implant, volume: Volume, labels: LabelMap) -> tuple[Volume, L
     )
 
 
-def describe(implant: Implant) -> dict[str, object]:
+def told(implant: Implant) -> dict[str, object]:
     """What was drawn, as JSON can hold it: names, numbers and lists."""
     return {
-        "protocol": patient.describe_protocol(implant.protocol),
-        "signal": patient.describe_signal(implant.brightness),
+        "protocol": describe.protocol(implant.protocol),
+        "signal": describe.signal(implant.brightness),
         "noise": {
             "sd": round(implant.noise.sd, 4),
             "smooth": np.round(implant.noise.smooth, 4).tolist(),
         },
-        "lesions": [patient.describe_lesion(lesion) for lesion in implant.lesions],
+        "lesions": [describe.lesion(lesion) for lesion in implant.lesions],
         "seed": implant.seed,
     }
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +12,28 @@ from scipy import ndimage
 from hepatica.core.components import bounding_box
 from hepatica.core.geometry import Box, Geometry, project
 from hepatica.core.volume import Label, LabelMap, Source, Volume
-from hepatica.synth import artefacts, contrast, curve, deform, lesion_kinds, lesions, signal
+from hepatica.synth import (
+    artefacts,
+    contrast,
+    curve,
+    deform,
+    filaments,
+    lesion_kinds,
+    lesions,
+    signal,
+)
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.fields import covering, smooth_noise
 from hepatica.synth.recipe import Recipe
 from hepatica.synth.shapes import Shape
 from hepatica.synth.tissues import LIVER_TISSUES, Tissue, class_of_tissue
 
-#: Distances over which tissues vary.
+#: Distances over which tissues vary, and by how much at most.
 MOTTLE_MM = (30.0, 10.0, 4.0, 2.0)
+MOST_MOTTLE = (0.1, 0.1, 0.16, 0.16)
 #: How much more than an organ these vary: layers, folds and strands that no anatomy has.
 _ROUGH = np.ones(len(Tissue), np.float32)
-_ROUGH[[Tissue.FAT, Tissue.MUSCLE, Tissue.BONE, Tissue.BOWEL, Tissue.STOMACH]] = 2.5
+_ROUGH[[Tissue.FAT, Tissue.MUSCLE, Tissue.BONE, Tissue.BOWEL, Tissue.STOMACH]] = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +43,7 @@ class Patient:
     `brightness` and `spread` hold, per :class:`Tissue`, the signal (liver = 1; negative
     for fat in opposed phase) and how much of the anatomy's texture shows; `mottle` is how
     much every tissue varies beside that, from coarsely to finely, and `softness_mm` how far
-    one goes over into the next. Where
+    one goes over into the next. Small `vessels` run through the liver, `strands` through fat. Where
     fat saturation `fails`, in patches, tissues have the signal `unsaturated`.
     `curve` replaces all of these where the anatomy is itself an MRI: new intensities at
     evenly spaced old ones from 0 to 2.5.
@@ -51,6 +60,8 @@ class Patient:
     spread: NDArray[np.float64]
     mottle: tuple[float, ...]
     softness_mm: float
+    vessels: filaments.Filaments
+    strands: filaments.Filaments
     curve: NDArray[np.float64]
     lesions: tuple[lesions.Lesion, ...]
     artefacts: artefacts.Artefacts
@@ -72,8 +83,10 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
         unsaturated=unsaturated,
         fails=protocol is not None and protocol.fat == "saturated" and rng.random() < 0.12,
         spread=rng.uniform(-0.25, 0.25, len(Tissue)),
-        mottle=tuple(rng.uniform(0.01, 0.1, len(MOTTLE_MM))),
-        softness_mm=rng.uniform(0.3, 1.6),
+        mottle=tuple(rng.uniform(0.01, MOST_MOTTLE)),
+        softness_mm=rng.uniform(0.3, 1.4),
+        vessels=filaments.draw(rng),
+        strands=filaments.draw(rng),
         curve=curve.draw(rng),
         lesions=draw_lesions(
             rng,
@@ -119,82 +132,6 @@ def draw_lesions(
     return fakes + lesion_kinds.draw(rng, centres, volumes, brightness, shapes)
 
 
-def describe(patient: Patient) -> dict[str, object]:
-    """What was drawn, as JSON can hold it: names, numbers and lists.
-
-    What does not bear on the image is not there: an anatomy that is itself an MRI has the
-    curve that bends it, the others have a protocol and signals.
-    """
-    a, anatomy = patient.artefacts, patient.anatomy
-    if anatomy.image is not None:
-        looks: dict[str, object] = {"curve": _round(patient.curve)}
-    else:
-        looks = {
-            "protocol": describe_protocol(patient.protocol),
-            "fat_saturation_fails": patient.fails,
-            "signal": describe_signal(patient.brightness),
-            "softness_mm": _round(patient.softness_mm),
-            "mottle": dict(zip(map(str, MOTTLE_MM), _round(patient.mottle), strict=True)),
-        }
-        if anatomy.texture is not None:
-            looks["texture"] = describe_signal(patient.spread)
-    return {
-        "name": patient.name,
-        "anatomy": anatomy.name,
-        **looks,
-        "deformation": {
-            "matrix": _round(patient.deformation.matrix),
-            "largest_displacement_mm": _round(np.abs(patient.deformation.displacement_mm).max()),
-        },
-        "scan": {
-            "shape": list(patient.scan.shape),
-            "spacing_mm": _round(patient.scan.spacing_mm),
-            "centre_mm": _round(patient.scan.to_patient((np.array(patient.scan.shape) - 1) / 2)),
-        },
-        "lesions": [describe_lesion(lesion) for lesion in patient.lesions],
-        "artefacts": {f.name: _round(getattr(a, f.name)) for f in fields(a)},
-        "seed": patient.seed,
-    }
-
-
-def describe_protocol(protocol: signal.Protocol | None) -> dict[str, object] | str:
-    """What the scanner is told, as JSON can hold it."""
-    if protocol is None:
-        return "arbitrary contrast"
-    return {name: _round(value) for name, value in asdict(protocol).items()}
-
-
-def describe_lesion(lesion: lesions.Lesion) -> dict[str, object]:
-    """One lesion, as JSON can hold it: `volume_ml` is drawn, its label may have less of it."""
-    return {
-        "kind": lesion.kind,
-        "labelled": lesion.labelled,
-        "volume_ml": _round(lesion.volume_ml),
-        "lobes": [
-            {"centre_mm": _round(x.centre_mm), "radii_mm": _round(x.radii_mm)}
-            | ({} if x.shape is None else {"shape": x.shape.name})
-            for x in lesion.lobes
-        ],
-        "core": _round(lesion.core),
-        "rim": _round(lesion.rim) if lesion.rim_mm else None,
-        "rim_mm": _round(lesion.rim_mm),
-        "necrosis": _round(lesion.necrosis) if lesion.necrotic_share else None,
-        "seed": lesion.seed,
-    }
-
-
-def describe_signal(brightness: NDArray[np.float64]) -> dict[str, float]:
-    """The signal of each tissue by its name, as JSON can hold it."""
-    return {t.name.lower(): _round(brightness[t]) for t in Tissue}
-
-
-def _round(value: Any) -> Any:
-    """Fractions to four decimals; arrays and tuples become lists, all else stays."""
-    if isinstance(value, str | int):
-        return value
-    return np.round(np.asarray(value), 4).astype(float).tolist()
-
-
 def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8], LabelMap]:
     """The perfect image on `grid` (liver about 1), its tissues, and the true labels."""
     anatomy = patient.anatomy
@@ -216,6 +153,7 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
             texture = deform.gather(anatomy.texture, index).astype(np.float32)
             spread += texture * (patient.spread / 64).astype(np.float32)[tissue]
         image = patient.brightness.astype(np.float32)[tissue]
+        _thread(patient, image, tissue, grid)
         if patient.fails:
             # About a sixth of the field, in patches a hand wide.
             where = np.random.default_rng([patient.seed, 1])
@@ -230,6 +168,22 @@ def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8],
     labels = np.where(tumour, Label.TUMOUR, liver).astype(np.uint8)
     source = Source(patient.name, format="synthetic")
     return Volume(image, grid, source), tissue, LabelMap(labels, grid)
+
+
+#: Through what tubes run, and of what they are.
+_THREADS = {"vessels": (Tissue.LIVER, Tissue.LIVER_VESSEL), "strands": (Tissue.FAT, Tissue.MUSCLE)}
+
+
+def _thread(
+    patient: Patient, image: NDArray[np.float32], tissue: NDArray[np.uint8], grid: Geometry
+) -> None:
+    """Draw small vessels and strands in place."""
+    for name, (around, tube) in _THREADS.items():
+        share = filaments.paint(getattr(patient, name), grid, patient.scan)
+        if share is not None:
+            share *= tissue == around
+            level, other = patient.brightness[[around, tube]]
+            image += share * np.float32(other - level)
 
 
 def _soften(image: NDArray[np.float32], deviation: NDArray[np.float64]) -> None:
