@@ -86,6 +86,7 @@ def run_case(
     model: Model,
     *,
     case: str | None = None,
+    series: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     save_probabilities: bool = False,
@@ -100,6 +101,8 @@ def run_case(
     ----------
     case
         Name of the case; that of the file or folder by default.
+    series
+        Which volume of a DICOM study, as :func:`hepatica.io.read` takes it.
     overwrite
         Replace an earlier result.
     resume
@@ -116,7 +119,7 @@ def run_case(
     _require_room(folder, Path(source), overwrite, resume)
     began = time.perf_counter()
     progress("read")
-    volume = io.read(source)
+    volume = io.read(source, series=series)
     seconds = {"read": time.perf_counter() - began}
     if resume and not overwrite and folder.exists():
         return _earlier(folder, volume, model, save_probabilities)

@@ -34,13 +34,17 @@ from hepatica.results.notice import RESEARCH_ONLY
 def segment(
     inputs: Annotated[
         list[Path],
-        typer.Argument(help="Image file, DICOM folder, folder of these, or .txt/.csv list."),
+        typer.Argument(help="Image file, DICOM folder or zip, folder of these, .txt/.csv list."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
     bundle: Bundle = "default",
     engine: EngineOption = "auto",
     device: Device = "auto",
     threads: Threads = 0,
+    series: Annotated[
+        str | None,
+        typer.Option(help="Which volume of a DICOM study; see hepatica convert."),
+    ] = None,
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the lesion probability of every voxel.")
     ] = False,
@@ -72,6 +76,7 @@ def segment(
                     out,
                     model,
                     case=name,
+                    series=series,
                     overwrite=overwrite,
                     resume=resume,
                     save_probabilities=save_probabilities,

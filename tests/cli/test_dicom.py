@@ -1,0 +1,105 @@
+"""hepatica convert and hepatica anonymize, as people call them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from tests.studies import AXIAL, write
+
+
+@pytest.fixture
+def voxels():
+    rng = np.random.default_rng(7)
+    return rng.permutation(9 * 10 * 11).reshape(9, 10, 11).astype(np.int16) - 300
+
+
+@pytest.fixture
+def study(tmp_path, voxels):
+    """A contrast-enhanced T1, a T2, and a localizer."""
+    folder = write(tmp_path / "study", voxels, ContrastBolusAgent="Gd")
+    tags = {"SeriesDescription": "T2 HASTE", "EchoTime": "90", "SeriesNumber": 3}
+    write(folder / "t2", voxels[::-1], series="t2", **tags)
+    write(folder, voxels[..., :3], series="loc", SeriesDescription="localizer", SeriesNumber=1)
+    return folder
+
+
+def rows(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_convert(run, study, voxels, tmp_path):
+    code, out, _ = run("convert", study, "-o", tmp_path / "out", "--index")
+    assert code == 0
+    assert "5 is taken as the T1CE" in out
+    assert "Research use only" in out
+    files = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert files == ["3_t2_haste.nii.gz", "5_t1_portal_venous.nii.gz", "index.csv", "series.csv"]
+    image = nib.load(tmp_path / "out" / "5_t1_portal_venous.nii.gz")
+    np.testing.assert_array_equal(image.get_fdata(), voxels)
+    np.testing.assert_allclose(image.affine, AXIAL, atol=1e-4)
+    assert image.header["sform_code"] == image.header["qform_code"] == 1
+    table = {row["series"]: row for row in rows(tmp_path / "out" / "series.csv")}
+    assert table["5"]["t1ce"] == "true"
+    assert table["5"]["phase"] == "portal venous"
+    assert table["3"]["kind"] == "T2"
+    assert table["1"]["kind"] == "localizer"
+    assert "only 3 slices" in table["1"]["status"]
+    (index,) = rows(tmp_path / "out" / "index.csv")
+    assert index["image"] == "5_t1_portal_venous.nii.gz"
+
+
+def test_convert_says_what_failed_and_goes_on(run, study, tmp_path):
+    names = sorted(p for p in (study / "t2").iterdir())
+    names[4].unlink()
+    names[7].write_bytes(names[7].read_bytes()[:300])
+    code, out, err = run("convert", study, "-o", tmp_path / "out", "--json")
+    assert code == 3
+    assert "truncated or damaged" in err
+    assert "gap of" in err
+    told = json.loads(out)
+    assert [row["series"] for row in told if row["file"]] == ["5"]
+
+
+def test_convert_from_a_zip_and_several_studies(run, tmp_path, voxels):
+    write(tmp_path / "all" / "p1", voxels, study="p1")
+    write(tmp_path / "all" / "p2", voxels, study="p2")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in (tmp_path / "all").rglob("IM*"):
+            archive.write(path, path.relative_to(tmp_path))
+    code, _, _ = run("convert", tmp_path / "all.zip", "-o", tmp_path / "out", "--index", "-q")
+    assert code == 0
+    images = [row["image"] for row in rows(tmp_path / "out" / "index.csv")]
+    assert images == [f"study_0{n}/5_t1_portal_venous.nii.gz" for n in (1, 2)]
+    assert all((tmp_path / "out" / image).is_file() for image in images)
+
+
+def test_convert_replaces_only_its_own(run, study, tmp_path):
+    out = tmp_path / "out"
+    assert run("convert", study, "-o", out)[0] == 0
+    assert "--overwrite" in run("convert", study, "-o", out)[2]
+    assert run("convert", study, "-o", out, "--overwrite")[0] == 0
+    (out / "notes.txt").write_text("mine")
+    code, _, err = run("convert", study, "-o", out, "--overwrite")
+    assert code == 1
+    assert "notes.txt" in err
+    code, _, err = run("convert", study, "-o", study, "--overwrite")
+    assert "the input itself" in err
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years")
+    assert "not a result of this command" in run("convert", study, "-o", mine, "--overwrite")[2]
+
+
+def test_convert_of_what_is_no_dicom(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    code, _, err = run("convert", tmp_path / "notes.txt", "-o", tmp_path / "out")
+    assert code == 1
+    assert err.startswith("Error: notes.txt is no DICOM folder, zip, DICOMDIR or file.")
+    assert not (tmp_path / "out").exists()
