@@ -56,6 +56,7 @@ def image(study: str = "study", series: str = "series", **tags: Any) -> FileData
     data.PatientPosition, data.SeriesNumber = "HFS", 5
     data.PositionReferenceIndicator = ""
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BodyPartExamined = "ABDOMEN"
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 1
     for tag, value in tags.items():
         setattr(data, tag, value)

@@ -7,13 +7,15 @@ none has a pipeline of its own.
 from __future__ import annotations
 
 import platform
+import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -41,9 +43,18 @@ from hepatica.results.report import (
     merged,
 )
 
+if TYPE_CHECKING:
+    from hepatica.io.dicom.destination import Destination
+
 REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "cases.csv"
 #: After the name of the case.
 LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
+
+#: What `run_case` exports, and how the names of the files that are always there end.
+EXPORTS = {
+    "dicom-seg": ("_seg.dcm",),
+    "dicom-sr": ("_seg.dcm", "_report.dcm"),
+}
 
 Progress = Callable[[str], None]
 
@@ -90,12 +101,13 @@ def run_case(
     overwrite: bool = False,
     resume: bool = False,
     save_probabilities: bool = False,
+    exports: Collection[str] = (),
     progress: Progress = lambda step: None,
 ) -> Report:
     """Segment one image into the folder ``out/<case>``, which appears whole or not at all.
 
     It then holds ``<case>_seg.nii.gz``, ``lesions.csv``, ``report.json`` and
-    ``preview.png``, and ``<case>_tumour_probability.nii.gz`` if asked for.
+    ``preview.png``, ``<case>_tumour_probability.nii.gz`` if asked for, and the `exports`.
 
     Parameters
     ----------
@@ -108,6 +120,8 @@ def run_case(
     resume
         Keep an earlier result and return its report, if it is complete and of the same
         input and bundle; anything else that is there is an error.
+    exports
+        Of :data:`EXPORTS`: further files for other tools.
 
     Raises
     ------
@@ -122,7 +136,9 @@ def run_case(
     volume = io.read(source, series=series)
     seconds = {"read": time.perf_counter() - began}
     if resume and not overwrite and folder.exists():
-        return _earlier(folder, volume, model, save_probabilities)
+        return _earlier(folder, volume, model, save_probabilities, exports)
+    # What cannot be exported is known before the networks run.
+    destination = _destination(volume, model, exports)
     segmentation = model.segmenter(volume, progress=progress)
     seconds |= segmentation.seconds
     began = time.perf_counter()
@@ -139,6 +155,13 @@ def run_case(
             io.write_volume(temporary / f"{case}{CHANCES}", chance)
         (temporary / LESIONS).write_text(lesions_csv(measurements), encoding="utf-8")
         seconds["write"] = time.perf_counter() - began
+        if destination is not None:
+            from hepatica.io.dicom import export
+
+            began = time.perf_counter()
+            progress("export")
+            export.write(temporary, case, segmentation.labelmap, measurements, destination, exports)
+            seconds["export"] = time.perf_counter() - began
         began = time.perf_counter()
         progress("preview")
         preview(volume, segmentation.labelmap, measurements, case).save(temporary / PREVIEW)
@@ -146,6 +169,15 @@ def run_case(
         report = _report(case, volume, segmentation, measurements, model, seconds)
         (temporary / REPORT).write_bytes(report.to_json())
     return report
+
+
+def _destination(volume: Volume, model: Model, exports: Collection[str]) -> Destination | None:
+    """Where DICOM results go; None if none are wanted. Raises InputError if nowhere."""
+    if not exports:
+        return None
+    from hepatica.io.dicom.destination import Destination
+
+    return Destination.of(volume, f"Hepatica {model.bundle.name} {model.bundle.sha256[:12]}")
 
 
 def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> None:
@@ -168,7 +200,9 @@ def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> 
             "Choose another folder with -o, or move it away.",
         )
     own = {REPORT, LESIONS, PREVIEW, *(f"{folder.name}{e}" for e in (LABELS, CHANCES))}
-    added = sorted(p.name for p in folder.iterdir() if p.name not in own)
+    added = sorted(
+        p.name for p in folder.iterdir() if p.name not in own and not _exported(folder.name, p.name)
+    )
     if overwrite and added:
         raise OutputError(
             f"{folder} holds {added[0]}, which Hepatica did not write, so it is not replaced.",
@@ -176,10 +210,18 @@ def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> 
         )
 
 
-def _earlier(folder: Path, volume: Volume, model: Model, probabilities: bool) -> Report:
+def _exported(case: str, name: str) -> bool:
+    """Whether a file is one that an export made."""
+    return bool(re.fullmatch(re.escape(case) + r"_(seg|report|surface_\d{2,})\.dcm", name))
+
+
+def _earlier(
+    folder: Path, volume: Volume, model: Model, probabilities: bool, exports: Collection[str]
+) -> Report:
     """The report in `folder`; raises OutputError if it is not what this run would make."""
     wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW]
     wanted += [f"{folder.name}{CHANCES}"] if probabilities else []
+    wanted += [f"{folder.name}{ending}" for kind in exports for ending in EXPORTS[kind]]
     reason = next((f"{name} is missing" for name in wanted if not (folder / name).is_file()), "")
     try:
         report = Report.from_json((folder / REPORT).read_bytes())

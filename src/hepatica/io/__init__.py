@@ -79,6 +79,8 @@ def read(
 def read_labelmap(path: str | Path, *, available_bytes: int | None = None) -> LabelMap:
     """The label map in a file of any format that :func:`read` knows; it may be all 0.
 
+    A DICOM segmentation of a liver and its lesions is one, too.
+
     Raises
     ------
     InputError
@@ -86,7 +88,13 @@ def read_labelmap(path: str | Path, *, available_bytes: int | None = None) -> La
     ResourceError
         As :func:`read`.
     """
-    return checks.labelmap(_read(Path(path), True, available_bytes))
+    path = Path(path)
+    if not checks.is_folder(path) and is_dicom(path):
+        from hepatica.io.dicom import seg
+
+        if seg.is_segmentation(path):
+            return seg.decode(path, available_bytes=available_bytes)
+    return checks.labelmap(_read(path, True, available_bytes))
 
 
 def _read(path: Path, labels: bool, available: int | None, series: str | None = None) -> Volume:
