@@ -103,3 +103,38 @@ def test_convert_of_what_is_no_dicom(run, tmp_path):
     assert code == 1
     assert err.startswith("Error: notes.txt is no DICOM folder, zip, DICOMDIR or file.")
     assert not (tmp_path / "out").exists()
+
+
+def test_anonymize(run, study, tmp_path):
+    out = tmp_path / "out"
+    code, said, _ = run("anonymize", study, "-o", out)
+    assert code == 0
+    assert "de-identified to PS3.15 2026c Basic Application Level" in said
+    assert "not anonymous" in said
+    assert (tmp_path / "out.key.json").stat().st_mode & 0o077 == 0
+    assert "--overwrite" in run("anonymize", study, "-o", out)[2]
+    code, said, _ = run("anonymize", study, "-o", out, "--overwrite", "--shift-dates", "--json")
+    assert code == 0
+    assert json.loads(said)["codes"].keys() == {"113100", "113107"}
+    code, _, err = run("anonymize", study, "-o", tmp_path / "x", "--key", tmp_path / "x" / "k")
+    assert code == 1
+    assert "beside the data" in err
+
+
+def test_convert_and_anonymize(run, study, tmp_path):
+    code, out, _ = run("convert", study, "-o", tmp_path / "out", "--anonymize")
+    assert code == 0
+    assert "HASTE" not in out
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.nii.gz")) == ["3.nii.gz", "5.nii.gz"]
+    tables = "".join(p.read_text() for p in (tmp_path / "out").glob("*.csv"))
+    assert "HASTE" not in tables
+    assert "P-" in tables
+
+
+def test_files_that_are_damaged_are_told_and_the_others_written(run, study, tmp_path):
+    path = study / "IM0003"
+    path.write_bytes(path.read_bytes()[:-40])
+    code, out, err = run("anonymize", study, "-o", tmp_path / "out")
+    assert code == 3
+    assert "Left out: file" in err
+    assert "IM0003" not in out + err, "a file's name may be a patient's"

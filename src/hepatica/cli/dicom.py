@@ -11,16 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from hepatica.cli.console import SOME_FAILED, Json, Quiet, app, console, errors
+from hepatica.cli.console import SOME_FAILED, Json, Quiet, app, console, errors, plain
 from hepatica.results.notice import RESEARCH_ONLY
 
 Source = Annotated[Path, typer.Argument(help="Folder, zip or DICOMDIR with DICOM files.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace an earlier result of this command.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="File of the key that leads back; beside the results by default."),
+]
 
 
 @app.command()
@@ -28,6 +33,10 @@ def convert(
     source: Source,
     out: Out,
     index: Annotated[bool, typer.Option(help="Also write index.csv, a line per study.")] = False,
+    anonymize: Annotated[
+        bool, typer.Option(help="Write nothing that identifies the patient, and search for it.")
+    ] = False,
+    key: KeyFile = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -39,7 +48,15 @@ def convert(
     from hepatica.io.dicom import conversion
 
     with _spinner(quiet or as_json) as progress:
-        made = conversion.run(source, out, index=index, overwrite=overwrite, progress=progress)
+        made = conversion.run(
+            source,
+            out,
+            index=index,
+            overwrite=overwrite,
+            anonymize=anonymize,
+            key=key,
+            progress=progress,
+        )
     rows = list(csv.DictReader(text.StringIO(made.series)))
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
@@ -49,6 +66,48 @@ def convert(
     for sentence in made.failures:
         errors.print(f"Error: {sentence}", style="red", markup=False)
     if made.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def anonymize(
+    source: Source,
+    out: Out,
+    retain_device: Annotated[bool, typer.Option(help="Keep which scanner it was.")] = False,
+    retain_patient: Annotated[bool, typer.Option(help="Keep age, sex, size and weight.")] = False,
+    shift_dates: Annotated[
+        bool, typer.Option(help="Shift dates by days of each patient's own; else remove them.")
+    ] = False,
+    key: KeyFile = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """De-identify DICOM images to a profile of the standard, and audit what was written.
+
+    Example: hepatica anonymize study/ -o shared
+    """
+    from hepatica.io.dicom import anonymization
+    from hepatica.io.dicom.profile import Options
+
+    options = Options(retain_device, retain_patient, shift_dates)
+    with _spinner(quiet or as_json) as progress:
+        made = anonymization.run(
+            source, out, options=options, key=key, overwrite=overwrite, progress=progress
+        )
+    report = made.report
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+    elif not quiet:
+        plain(f"{report.files_written} files de-identified to {report.profile} -> {out}")
+        plain(f"Audit: {out / anonymization.AUDIT}, {out / anonymization.AUDIT_TABLE}")
+        plain(f"Key:   {made.key} (keep it apart from the data)")
+        for warning in report.warnings:
+            plain(f"  {warning}")
+        plain(report.caution)
+    for left in report.files_left_out:
+        errors.print(f"Left out: file {left.number}, as {left.reason}.", markup=False)
+    if report.leaks or any("damaged" in left.reason for left in report.files_left_out):
         raise typer.Exit(SOME_FAILED)
 
 

@@ -50,6 +50,11 @@ _WORTH = {"portal venous": 5, "delayed": 4, "hepatobiliary": 3, "arterial": 2, "
 _GRADIENT_TE_MS, _T2_TE_MS = 12.0, 40.0
 #: Order of a dynamic run of four or more volumes.
 _ORDER = ("before contrast", "arterial", "portal venous", "delayed")
+#: Words of ours that a series may well be called by, too.
+VOCABULARY = frozenset(
+    {*_KINDS, *_PHASES, *_ORDER, "gradient echo", "opposed phase", "fat alone", "fat saturation"}
+    | {"contrast agent", "dynamic run", "repetition time", "echo time"}
+)
 #: Volumes of one run follow each other within this.
 _RUN_SECONDS = 1200.0
 

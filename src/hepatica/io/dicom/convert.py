@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,10 +187,11 @@ def _number(text: str) -> float | None:
         return None
 
 
-def index_csv(lines: Sequence[Line]) -> str:
+def index_csv(lines: Sequence[Line], whose: Mapping[int, str] | None = None) -> str:
     """The table ``index.csv``: a line per study with the volume taken as its T1CE.
 
-    A study without a clear one has an empty `image`, and is for a person to decide.
+    A study without a clear one has an empty `image`, and is for a person to decide. `whose`
+    has the pseudonym of each study's patient, for a column of its own.
     """
     rows: list[list[Cell]] = []
     for study in sorted({line.study for line in lines if line.found is not None}):
@@ -198,8 +199,9 @@ def index_csv(lines: Sequence[Line]) -> str:
         taken = next((line for line in own if line.t1ce), None)
         written = sum(bool(line.file) for line in own)
         why = taken.found.judgement.reasons if taken and taken.found else ()
-        rows.append([study, len(own), written, taken.file if taken else None, "; ".join(why)])
-    return table(INDEX_COLUMNS, rows)
+        row: list[Cell] = [study, len(own), written, taken.file if taken else None, "; ".join(why)]
+        rows.append(row if whose is None else [*row, whose.get(study)])
+    return table(INDEX_COLUMNS if whose is None else (*INDEX_COLUMNS, "patient"), rows)
 
 
 def require_something(name: str, lines: Sequence[Line]) -> None:

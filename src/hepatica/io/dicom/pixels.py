@@ -47,6 +47,16 @@ def grey(
     return np.asarray(pixels * np.float64(slope) + np.float64(intercept))
 
 
+def complete(data: pydicom.FileDataset) -> bool:
+    """Whether there are pixels, and if they are not compressed, as many as the header says."""
+    stored = data.get("PixelData")
+    if stored is None or data.file_meta.TransferSyntaxUID.is_compressed:
+        return bool(stored)
+    sizes = (data.Rows, data.Columns, data.get("NumberOfFrames") or 1, data.SamplesPerPixel)
+    bits = int(np.prod([int(n) for n in sizes], dtype=object)) * int(data.BitsAllocated)
+    return len(stored) >= bits // 8
+
+
 def decodable(syntax: pydicom.uid.UID) -> bool:
     """Whether what is installed undoes this compressed transfer syntax."""
     try:
