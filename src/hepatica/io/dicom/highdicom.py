@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from typing import Any
 
 from hepatica.core.errors import ResourceError
 
 
-def load() -> ModuleType:
+def load() -> Any:
     """The package highdicom.
 
     Raises
