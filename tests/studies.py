@@ -163,3 +163,37 @@ def enhanced(
     path.parent.mkdir(parents=True, exist_ok=True)
     data.save_as(path, enforce_file_format=True)
     return path
+
+
+def jpeg_lossless(pixels: NDArray[np.uint16]) -> bytes:
+    """A stream of JPEG Lossless (ISO/IEC 10918-1 H), each pixel predicted by its left neighbour.
+
+    All categories of differences have codes of five bits, which are their numbers.
+    """
+    rows, columns = pixels.shape
+    values = pixels.astype(np.int64)
+    predicted = np.empty_like(values)
+    predicted[:, 1:] = values[:, :-1]
+    predicted[1:, 0] = values[:-1, 0]
+    predicted[0, 0] = 1 << 15
+    bits = []
+    for difference in ((values - predicted).ravel() + 32768) % 65536 - 32768:
+        size = int(abs(int(difference))).bit_length()
+        bits.append(f"{size:05b}")
+        low = int(difference) if difference > 0 else int(difference) + (1 << size) - 1
+        bits.append(f"{low:0{size}b}" if 0 < size < 16 else "")
+    text = "".join(bits)
+    text += "1" * (-len(text) % 8)
+    scan = int(text, 2).to_bytes(len(text) // 8).replace(b"\xff", b"\xff\x00")
+    size = rows.to_bytes(2) + columns.to_bytes(2)
+    table = bytes([0, 0, 0, 0, 0, 17] + [0] * 11) + bytes(range(17))
+    return (
+        b"\xff\xd8"
+        b"\xff\xc3\x00\x0b\x10" + size + b"\x01\x01\x11\x00"
+        b"\xff\xc4"
+        + (len(table) + 2).to_bytes(2)
+        + table
+        + b"\xff\xda\x00\x08\x01\x01\x00\x01\x00\x00"
+        + scan
+        + b"\xff\xd9"
+    )

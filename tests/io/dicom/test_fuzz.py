@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from hepatica import io
 from hepatica.core.errors import HepaticaError
@@ -50,6 +51,11 @@ def originals(tmp_path_factory: Any) -> Path:
         except RuntimeError:
             continue  # its encoder comes with hepatica[dicom]
         data.save_as(folder / f"slice{syntax}", enforce_file_format=True)
+    lossless = next(studies.slices(stored))
+    lossless.PixelData = encapsulate([studies.jpeg_lossless(stored[:, :, 0].T.astype(np.uint16))])
+    lossless["PixelData"].is_undefined_length = True
+    lossless.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    lossless.save_as(folder / "lossless", enforce_file_format=True)
     enhanced(folder / "enhanced", [stored[..., :9]])
     source = write(here / "study", stored)
     with zipfile.ZipFile(folder / "study.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -154,7 +154,7 @@ def test_decoders_are_known() -> None:
     from hepatica.io.dicom import pixels
 
     assert pixels.decodable(RLELossless)
-    assert not pixels.decodable(JPEGLosslessSV1)
+    assert pixels.decodable(JPEGLosslessSV1)
     assert not pixels.decodable(pydicom.uid.UID("1.2.3.4"))
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import urllib.request
 import warnings
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     MediaStorageDirectoryStorage,
     SecondaryCaptureImageStorage,
@@ -213,6 +219,45 @@ def test_enhanced_multiframe(voxels: Any, other: Any, tmp_path: Path) -> None:
             assert volume.source.header.multiframe
     digests = {io.read(path, series=f"5-{n}").source.sha256 for n in (1, 2)}
     assert len(digests) == 2, "two volumes of one file are two inputs"
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+def test_jpeg_lossless(signed: int, voxels: Any, tmp_path: Path) -> None:
+    """What many archives keep MRI in; written here by an encoder of a few lines."""
+    assert voxels.min() < 0
+
+    def change(k: int, data: Any) -> None:
+        stored = voxels[:, :, k].T if signed else voxels[:, :, k].T + 300
+        data.PixelRepresentation = signed
+        data.PixelData = encapsulate([studies.jpeg_lossless(stored.astype(np.uint16))])
+        data["PixelData"].is_undefined_length = True
+        data.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+
+    folder = write(tmp_path / "study", voxels, AXIAL, change)
+    np.testing.assert_array_equal(io.read(folder).voxels, voxels if signed else voxels + 300)
+    path = folder / "IM0004"
+    path.write_bytes(path.read_bytes().replace(b"\xff\xda", b"\xff\xdb"))
+    refused(folder, "IM0004 is truncated or damaged")
+
+
+def test_jpeg_lossless_of_an_archive(orthanc: Any, voxels: Any, tmp_path: Path) -> None:
+    """Orthanc compresses, and we read what it gives back."""
+    address = orthanc.base_url.removesuffix("/dicom-web")
+
+    def ask(path: str, body: bytes) -> bytes:
+        with urllib.request.urlopen(urllib.request.Request(address + path, data=body)) as answer:
+            return bytes(answer.read())
+
+    wish = {"Transcode": JPEGLosslessSV1, "Keep": ["SOPInstanceUID"], "Force": True}
+    (tmp_path / "study").mkdir()
+    for k, data in enumerate(studies.slices(voxels, study="lossless")):
+        buffer = BytesIO()
+        data.save_as(buffer, enforce_file_format=True)
+        known = json.loads(ask("/instances", buffer.getvalue()))["ID"]
+        content = ask(f"/instances/{known}/modify", json.dumps(wish).encode())
+        (tmp_path / "study" / str(k)).write_bytes(content)
+    assert pydicom.dcmread(tmp_path / "study" / "0").file_meta.TransferSyntaxUID == JPEGLosslessSV1
+    np.testing.assert_array_equal(io.read(tmp_path / "study").voxels, voxels)
 
 
 @pytest.fixture

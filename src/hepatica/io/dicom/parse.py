@@ -135,8 +135,8 @@ def compressed(name: str, how: str) -> InputError:
     """The error for a compression that cannot be undone here."""
     return InputError(
         f"{name} is compressed in a way that cannot be undone here ({how}).",
-        "Install hepatica[dicom], which reads JPEG 2000 and JPEG-LS; else export the series"
-        " uncompressed, or decompress it with gdcmconv --raw or dcmdjpeg.",
+        "Install hepatica[dicom], which reads JPEG 2000 and JPEG-LS; or export the series"
+        " uncompressed, or decompress it with gdcmconv --raw.",
     )
 
 

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 
 from hepatica.core.errors import InputError
 from hepatica.io import checks
 from hepatica.io.dicom import parse
+
+#: SimpleITK undoes what pydicom has no decoder for.
+JPEG_LOSSLESS = frozenset({JPEGLossless, JPEGLosslessSV1})
 
 _JPEG_2000 = b"\xff\x4f\xff\x51"
 #: Start-of-frame markers of JPEG, and that of JPEG-LS.
@@ -40,8 +44,13 @@ def grey(
         if syntax.is_compressed:
             if not decodable(syntax):
                 raise parse.compressed(path.name, str(syntax.name))
-            _require_size(path, data, number, size)
-        pixels = pixel_array(data, index=number)
+            stream = _stream(path, data, number, size)
+        if syntax in JPEG_LOSSLESS:
+            from hepatica.io.dicom import lossless
+
+            pixels = lossless.decode(data, stream)
+        else:
+            pixels = pixel_array(data, index=number)
     if pixels.shape != size:
         raise checks.damaged(path.name)
     return np.asarray(pixels * np.float64(slope) + np.float64(intercept))
@@ -59,18 +68,18 @@ def complete(data: pydicom.FileDataset) -> bool:
 
 def decodable(syntax: pydicom.uid.UID) -> bool:
     """Whether what is installed undoes this compressed transfer syntax."""
+    if syntax in JPEG_LOSSLESS:
+        return True
     try:
         return bool(get_decoder(syntax).is_available)
     except NotImplementedError:
         return False
 
 
-def _require_size(
-    path: Path, data: pydicom.FileDataset, number: int, size: tuple[int, int]
-) -> None:
-    """Refuse a stream that would decompress to another size than the header states."""
+def _stream(path: Path, data: pydicom.FileDataset, number: int, size: tuple[int, int]) -> bytes:
+    """The compressed frame; refused if it would be of another size than the header states."""
     frames = int(data.get("NumberOfFrames") or 1)
-    stream = get_frame(data.PixelData, number, number_of_frames=frames)
+    stream = bytes(get_frame(data.PixelData, number, number_of_frames=frames))
     found = stated_size(stream)
     if found is not None and found != size:
         raise InputError(
@@ -78,6 +87,7 @@ def _require_size(
             f" but states {size[0]} x {size[1]}.",
             "It is damaged: export it again.",
         )
+    return stream
 
 
 def stated_size(stream: bytes) -> tuple[int, int] | None:
