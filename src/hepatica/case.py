@@ -7,7 +7,6 @@ none has a pipeline of its own.
 from __future__ import annotations
 
 import platform
-import re
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -23,6 +22,7 @@ import hepatica
 from hepatica import io
 from hepatica.core.errors import OutputError
 from hepatica.core.volume import Volume
+from hepatica.io.dicom import formats
 from hepatica.model import bundle as bundles
 from hepatica.model import engines
 from hepatica.model.bundle import Bundle
@@ -50,11 +50,8 @@ REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "
 #: After the name of the case.
 LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
 
-#: What `run_case` exports, and how the names of the files that are always there end.
-EXPORTS = {
-    "dicom-seg": ("_seg.dcm",),
-    "dicom-sr": ("_seg.dcm", "_report.dcm"),
-}
+#: What `run_case` writes beside the label map.
+EXPORTS = (formats.SEG, formats.SR)
 
 Progress = Callable[[str], None]
 
@@ -173,7 +170,7 @@ def run_case(
 
 def _destination(volume: Volume, model: Model, exports: Collection[str]) -> Destination | None:
     """Where DICOM results go; None if none are wanted. Raises InputError if nowhere."""
-    if not exports:
+    if not set(exports) & set(formats.FORMATS):
         return None
     from hepatica.io.dicom.destination import Destination
 
@@ -201,7 +198,9 @@ def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> 
         )
     own = {REPORT, LESIONS, PREVIEW, *(f"{folder.name}{e}" for e in (LABELS, CHANCES))}
     added = sorted(
-        p.name for p in folder.iterdir() if p.name not in own and not _exported(folder.name, p.name)
+        p.name
+        for p in folder.iterdir()
+        if p.name not in own and not formats.is_dicom_export(p.name, folder.name)
     )
     if overwrite and added:
         raise OutputError(
@@ -210,18 +209,13 @@ def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> 
         )
 
 
-def _exported(case: str, name: str) -> bool:
-    """Whether a file is one that an export made."""
-    return bool(re.fullmatch(re.escape(case) + r"_(seg|report|surface_\d{2,})\.dcm", name))
-
-
 def _earlier(
     folder: Path, volume: Volume, model: Model, probabilities: bool, exports: Collection[str]
 ) -> Report:
     """The report in `folder`; raises OutputError if it is not what this run would make."""
     wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW]
     wanted += [f"{folder.name}{CHANCES}"] if probabilities else []
-    wanted += [f"{folder.name}{ending}" for kind in exports for ending in EXPORTS[kind]]
+    wanted += formats.names(folder.name, exports, 0)
     reason = next((f"{name} is missing" for name in wanted if not (folder / name).is_file()), "")
     try:
         report = Report.from_json((folder / REPORT).read_bytes())

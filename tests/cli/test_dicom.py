@@ -10,6 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from hepatica import io
+from tests.phantom import GRID, phantom
 from tests.studies import AXIAL, write
 
 
@@ -138,3 +140,49 @@ def test_files_that_are_damaged_are_told_and_the_others_written(run, study, tmp_
     assert code == 3
     assert "Left out: file" in err
     assert "IM0003" not in out + err, "a file's name may be a patient's"
+
+
+@pytest.fixture
+def livers(tmp_path):
+    """A study with a liver in its T1CE, for the threshold of the phantom's engine."""
+    volume, _ = phantom(GRID)
+    return write(
+        tmp_path / "p1", volume.voxels.astype(np.int16), GRID.affine, ContrastBolusAgent="Gd"
+    )
+
+
+def test_segment_exports_dicom(run, livers, tiny_bundle, tmp_path):
+    pytest.importorskip("highdicom", reason="hepatica[dicom] is not installed")
+    out, words = tmp_path / "out", ("--bundle", tiny_bundle.folder, "-q")
+    formats = ("--export", "dicom-seg,dicom-sr")
+    assert run("segment", livers, "-o", out, *formats, *words)[0] == 0
+    labels = io.read_labelmap(out / "p1" / "p1_seg.nii.gz")
+    decoded = io.read_labelmap(out / "p1" / "p1_seg.dcm")
+    np.testing.assert_array_equal(decoded.labels, labels.labels)
+    assert decoded.geometry.matches(labels.geometry)
+    assert (out / "p1" / "p1_report.dcm").is_file()
+    assert run("segment", livers, "-o", out, *formats, "--overwrite", *words)[0] == 0
+    assert run("segment", livers, "-o", out, *formats, "--resume", *words)[0] == 0
+    (out / "p1" / "p1_report.dcm").unlink()
+    _, _, err = run("segment", livers, "-o", out, *formats, "--resume", *words)
+    assert "p1_report.dcm is missing" in err
+
+
+def test_what_cannot_be_exported_is_said_before_any_work(run, livers, tiny_bundle, tmp_path):
+    io.write_volume(tmp_path / "p2.nii.gz", io.read(livers))
+    words = ("-o", tmp_path / "out", "--bundle", tiny_bundle.folder)
+    code, _, err = run("segment", tmp_path / "p2.nii.gz", "--export", "dicom-seg", *words)
+    assert code == 1
+    assert "p2 is no DICOM study" in err
+    assert run("segment", livers, "--export", "dicom-pdf", *words)[0] == 2
+
+
+def test_segment_asks_for_a_series(run, voxels, tiny_bundle, tmp_path):
+    for n in (1, 2):
+        write(tmp_path / "p1", voxels + n, series=str(n), SeriesNumber=n)
+    words = ("-o", tmp_path / "out", "--bundle", tiny_bundle.folder)
+    code, _, err = run("segment", tmp_path / "p1", *words)
+    assert code == 1
+    assert "p1 holds 2 volumes" in err
+    assert "--series 1" in err
+    assert run("segment", tmp_path / "p1", "--series", "2", *words)[0] == 0

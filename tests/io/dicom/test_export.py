@@ -15,7 +15,7 @@ from hepatica import io
 from hepatica.core.errors import InputError, ResourceError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Source, Volume
-from hepatica.io.dicom import export, highdicom, seg, stl
+from hepatica.io.dicom import export, formats, highdicom, seg, stl
 from hepatica.io.dicom.destination import Destination
 from hepatica.io.dicom.segments import segments
 from hepatica.results.measure import measure
@@ -57,14 +57,16 @@ def image() -> np.ndarray:
 
 
 def exported(
-    folder: Path, volume: Volume, stored: np.ndarray, formats: Any = export.FORMATS
+    folder: Path, volume: Volume, stored: np.ndarray, wanted: Any = formats.FORMATS
 ) -> dict[str, Path]:
     labelmap = LabelMap(stored, volume.geometry)
     found = measure(labelmap, volume)
     destination = Destination.of(volume, NAME)
     folder.mkdir(exist_ok=True)
-    names = export.write(folder, "p1", labelmap, found, destination, formats, boxes)
-    assert names == export.names("p1", formats, len(found.findings))
+    names = export.write(folder, "p1", labelmap, found, destination, wanted, boxes)
+    assert names == formats.names("p1", wanted, len(found.findings))
+    assert all(formats.is_dicom_export(name, "p1") for name in names)
+    assert not formats.is_dicom_export("p1_seg.nii.gz", "p1")
     return {name: folder / name for name in names}
 
 
@@ -88,7 +90,7 @@ def test_nifti_to_segmentation_and_back(place: str, tmp_path: Path) -> None:
     io.write_labelmap(nifti, LabelMap(labels(), volume.geometry))
     given = io.read_labelmap(nifti)
     assert given.geometry.matches(volume.geometry, 1e-4)
-    paths = exported(tmp_path / "out", volume, given.labels, [export.SEG])
+    paths = exported(tmp_path / "out", volume, given.labels, [formats.SEG])
     back = io.read_labelmap(paths["p1_seg.dcm"])
     np.testing.assert_array_equal(back.labels, given.labels)
     np.testing.assert_array_equal(back.geometry.affine, volume.geometry.affine)
@@ -238,7 +240,7 @@ def test_dcmqi_reads_the_same_voxels(lesions: int, tmp_path: Path) -> None:
         pytest.skip("this dcmqi has no segimage2itkimage")
     folder = write(tmp_path / "study", image(), PLACES["oblique, feet first"])
     volume = io.read(folder)
-    path = exported(tmp_path / "out", volume, labels(lesions), [export.SEG])["p1_seg.dcm"]
+    path = exported(tmp_path / "out", volume, labels(lesions), [formats.SEG])["p1_seg.dcm"]
     words = ["--inputDICOM", path, "--outputDirectory", tmp_path, "-t", "nrrd", "-p", "q"]
     subprocess.run([program, *words], check=True, capture_output=True)
     parts = segments(lesions)
@@ -276,7 +278,7 @@ def test_a_tilted_stack(tmp_path: Path) -> None:
         data.ImagePositionPatient = [x, y + 0.6 * k, z]
 
     volume = io.read(write(tmp_path / "study", image(), AXIAL, tilt))
-    path = exported(tmp_path / "out", volume, labels(), [export.SEG])["p1_seg.dcm"]
+    path = exported(tmp_path / "out", volume, labels(), [formats.SEG])["p1_seg.dcm"]
     decoded = io.read_labelmap(path)
     np.testing.assert_array_equal(decoded.labels, labels())
     np.testing.assert_array_equal(decoded.geometry.affine, volume.geometry.affine)
@@ -285,7 +287,7 @@ def test_a_tilted_stack(tmp_path: Path) -> None:
 def test_planes_that_were_left_out_are_empty(tmp_path: Path) -> None:
     """Other tools write only the planes that hold something."""
     volume = io.read(write(tmp_path / "study", image()))
-    path = exported(tmp_path, volume, labels(), [export.SEG])["p1_seg.dcm"]
+    path = exported(tmp_path, volume, labels(), [formats.SEG])["p1_seg.dcm"]
     data = pydicom.dcmread(path)
     frames, stored = data.PerFrameFunctionalGroupsSequence, data.pixel_array
     kept = [n for n in range(len(frames)) if stored[n].any()]
@@ -304,7 +306,7 @@ def test_planes_that_were_left_out_are_empty(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_as_a_label_map(tmp_path: Path) -> None:
     volume = io.read(write(tmp_path / "study", image()))
-    path = exported(tmp_path, volume, labels(), [export.SEG])["p1_seg.dcm"]
+    path = exported(tmp_path, volume, labels(), [formats.SEG])["p1_seg.dcm"]
     data = pydicom.dcmread(path)
     for segment in data.SegmentSequence:
         segment.SegmentedPropertyTypeCodeSequence[0].CodeValue = "78961009"  # spleen

@@ -19,7 +19,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELo
 from hepatica import io
 from hepatica.core.errors import HepaticaError
 from hepatica.core.volume import LabelMap
-from hepatica.io.dicom import export
+from hepatica.io.dicom import export, formats
 from hepatica.io.dicom.destination import Destination
 from hepatica.results.measure import measure
 from tests import studies
@@ -68,7 +68,7 @@ def originals(tmp_path_factory: Any) -> Path:
         labelmap = LabelMap(labels, volume.geometry)
         destination = Destination.of(volume, "fuzz")
         export.write(
-            folder, "p", labelmap, measure(labelmap, volume), destination, [export.SEG, export.SR]
+            folder, "p", labelmap, measure(labelmap, volume), destination, formats.FORMATS[:2]
         )
     return folder
 

@@ -10,26 +10,13 @@ import pydicom
 from hepatica.core.volume import LabelMap
 from hepatica.io.dicom import seg, sr, stl
 from hepatica.io.dicom.destination import Destination
+from hepatica.io.dicom.formats import SEG, SEG_NAME, SR, SR_NAME, STL, STL_NAME
 from hepatica.io.dicom.segments import new_uid, segments
 from hepatica.results.measure import Measurements
-
-SEG, SR, STL = "dicom-seg", "dicom-sr", "dicom-stl"
-FORMATS = (SEG, SR, STL)
-
-#: After the name of the case; a surface's number follows it.
-SEG_NAME, SR_NAME, STL_NAME = "_seg.dcm", "_report.dcm", "_surface_"
 
 #: Binary STL, LPS+ mm, of the liver and of each lesion in the order of ids; empty bytes
 #: for a part without a surface.
 Surfaces = Callable[[LabelMap], Sequence[bytes]]
-
-
-def names(case: str, formats: Collection[str], lesions: int) -> list[str]:
-    """The files that :func:`write` makes of a case with so many lesions."""
-    found = [case + SEG_NAME] if {SEG, SR} & set(formats) else []
-    found += [case + SR_NAME] if SR in formats else []
-    count = lesions + 1 if STL in formats else 0
-    return found + [f"{case}{STL_NAME}{n:02d}.dcm" for n in range(1, count + 1)]
 
 
 def write(
