@@ -15,6 +15,8 @@ NIFTI = (".nii.gz", ".nii")
 #: What holds a DICOM study, or is one file of it.
 DICOM = (".zip", ".dcm")
 LISTS = (".txt", ".csv")
+#: Files of a folder at which a search for DICOM looks.
+_LOOKED_AT = 64
 #: Names of the column of a list that holds the paths.
 HEADS = ("path", "image", "file", "source", "input")
 VOLUMES = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -77,15 +79,31 @@ def is_study(path: str | Path) -> bool:
 
 
 def _first_dicom(folder: Path) -> Path | None:
-    """A DICOM file in or below a folder; None if there is none."""
+    """An image in DICOM's format in or below a folder; None if there is none.
+
+    Only the first files of each folder are looked at: those of a series are alike. What
+    is known to be no image, such as a result of ours, does not count.
+    """
     if not checks.is_folder(folder):
         return None
     for here, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if is_dicom(Path(here) / name):
-                return Path(here) / name
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names)[:_LOOKED_AT]:
+            path = Path(here) / name
+            if not extension(path) and is_dicom(path) and _may_be_image(path):
+                return path
     return None
+
+
+def _may_be_image(path: Path) -> bool:
+    from hepatica.io.dicom import parse
+
+    try:
+        data = parse.header(path, ["SOPClassUID"])
+        with parse.damaged(path):
+            return parse.kind(data).endswith("Image Storage")
+    except InputError:
+        return True  # damaged: a case that fails by name
 
 
 def _study_of(path: Path) -> str:

@@ -25,6 +25,7 @@ from pydicom.uid import (
     JPEGLSLossless,
     MediaStorageDirectoryStorage,
     SecondaryCaptureImageStorage,
+    SegmentationStorage,
 )
 
 from hepatica import io
@@ -312,6 +313,35 @@ def test_zip(voxels: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.voxels, voxels)
     assert volume.source.name == "p1"
     assert io.find_inputs(tmp_path) == [path, folder]
+
+
+def test_a_damaged_file_in_a_zip_is_named_as_there(voxels: Any, tmp_path: Path) -> None:
+    folder = write(tmp_path / "study", voxels)
+    with zipfile.ZipFile(tmp_path / "p1.zip", "w") as archive:
+        for file in folder.iterdir():
+            content = file.read_bytes()
+            archive.writestr(f"a/{file.name}", content[:300] if file.name == "IM0004" else content)
+    refused(tmp_path / "p1.zip", "^IM0004 is truncated or damaged")
+
+
+def test_a_protected_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "p1.zip", "w") as archive:
+        archive.writestr("a", bytes(128) + b"DICM")
+    content = bytearray((tmp_path / "p1.zip").read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + offset] |= 1
+    (tmp_path / "p1.zip").write_bytes(content)
+    refused(tmp_path / "p1.zip", "protected by a password")
+
+
+def test_results_of_ours_are_no_study(voxels: Any, tmp_path: Path) -> None:
+    """A second run over a folder does not take the segmentations of the first for images."""
+    folder = write(tmp_path / "cohort" / "p1", voxels)
+    data = next(studies.slices(voxels))
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = SegmentationStorage
+    (tmp_path / "cohort" / "out").mkdir()
+    data.save_as(tmp_path / "cohort" / "out" / "p1_seg.dcm", enforce_file_format=True)
+    assert io.find_inputs(tmp_path / "cohort") == [folder]
 
 
 def test_a_zip_that_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

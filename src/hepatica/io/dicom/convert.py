@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hepatica.core.errors import HepaticaError, InputError
 from hepatica.core.volume import Source, Volume
@@ -107,7 +107,9 @@ def convert(
             lines.append(_write(out, file, number, n == part.candidate, found, available_bytes))
     for called, error in (*study.damaged, *study.left_out):
         damaged = (called, error) in study.damaged
-        reason = error.message if nameless else f"{called}: {error.message}"
+        folder = PurePosixPath(called).parent
+        where = "" if nameless or folder == PurePosixPath() else f" (in {folder})"
+        reason = error.message + where
         lines.append(Line(0, "", False, reason, None, failed=damaged))
     return lines, study
 

@@ -12,7 +12,6 @@ import pydicom
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag
-from pydicom.valuerep import IS, DSfloat
 
 import hepatica
 from hepatica.core.errors import InputError
@@ -39,7 +38,8 @@ _DUMMIES: dict[str, Any] = (
     | dict.fromkeys(("FL", "FD"), 0.0)
 )
 _STANDARD_UID = "1.2.840.10008."
-_TEXTS = {"CS", "SH", "LO", "LT", "ST", "UT", "UC", "UR", "PN", "AE", "IS", "DS"}
+#: Never numbers: a position that happens to equal somebody's number stays what it is.
+_TEXTS = {"CS", "SH", "LO", "LT", "ST", "UT", "UC", "UR", "PN", "AE"}
 
 #: Of this program, in the file meta information.
 IMPLEMENTATION_UID = "2.25.259371530424377064427046361842961361473"
@@ -181,7 +181,7 @@ class Deidentifier:
         """A text or texts of which those that say more than they should are replaced."""
         if value is None or value == "":
             return value
-        if not isinstance(value, str | DSfloat | IS) and hasattr(value, "__iter__"):
+        if not isinstance(value, str) and hasattr(value, "__iter__"):
             parts = [self._without_repeats(vr, one) for one in value]
             return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
         text = str(value)

@@ -16,8 +16,10 @@ from pydicom.valuerep import PersonName
 
 from hepatica.io.dicom import parse
 
-#: Shorter words and numbers turn up by chance.
+#: Shorter words turn up by chance; ...
 SHORTEST = 4
+#: ... and shorter numbers are a size or a time somewhere.
+_SHORTEST_NUMBER = 5
 #: Of a text that is no name or number of a person.
 _SHORTEST_TEXT = 8
 #: What people write where nothing is known, and words of anatomy that codes need.
@@ -28,6 +30,7 @@ _IDLE = {
 }  # fmt: skip
 
 _PERSON = {"PN"}
+_NUMBERS = {"IS", "DS", "US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "AT", "TM"}
 _IDENTIFIERS = re.compile(
     r"(ID|IDs|Number|Identifier|Address|Telephone\w*|Phone\w*|Email\w*|Institution\w*|Station\w*"
     r"|AETitle|Location|Residence|Serial\w*|Department\w*|Name)$"
@@ -86,7 +89,8 @@ class Identity:
                 self._word(stem, _SHORTEST_TEXT)
 
     def _add(self, keyword: str, vr: str, private: bool, value: str) -> None:
-        if keyword in self.spared:
+        # What is a number by its type is a measure; as a word it would be found in others.
+        if keyword in self.spared or vr in _NUMBERS:
             return
         if vr == "UI" or re.fullmatch(r"[0-9]+(\.[0-9]+){4,}", value):
             if not value.startswith(_STANDARD_UID):
@@ -106,8 +110,9 @@ class Identity:
 
     def _word(self, text: str, shortest: int) -> None:
         word = " ".join(text.split()).casefold()
-        # A number of few digits is a size or a time somewhere.
-        if len(word) >= max(shortest, SHORTEST if word.isdigit() else 0) and word not in _IDLE:
+        if not any(letter.isalpha() for letter in word):
+            shortest = max(shortest, _SHORTEST_NUMBER)
+        if len(word) >= shortest and word not in _IDLE:
             self.words.add(word)
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry
@@ -107,9 +107,9 @@ def scan(name: str, files: Files) -> Study:
         try:
             every += frames.read(path)
         except frames.NotAVolume as error:
-            left_out.append((called, error))
+            left_out.append((called, _renamed(error, path, called)))
         except InputError as error:
-            damaged.append((called, error))
+            damaged.append((called, _renamed(error, path, called)))
         if len(every) > MAX_FRAMES:
             raise InputError(
                 f"{name} holds more than {MAX_FRAMES:,} frames.", "Give one study at a time."
@@ -136,6 +136,14 @@ def scan(name: str, files: Files) -> Study:
         notes=files.notes,
         studies=tuple(dict.fromkeys(f.study for f in every)),
     )
+
+
+def _renamed(error: InputError, path: Path, called: str) -> InputError:
+    """The sentence about a file, with what an archive calls it in place of our name."""
+    name = "".join(c for c in PurePosixPath(called).name if c.isprintable())
+    if not name or not error.message.startswith(path.name):
+        return error
+    return InputError(name + error.message[len(path.name) :], error.hint)
 
 
 def _candidate(volumes: Sequence[Found]) -> int | None:
