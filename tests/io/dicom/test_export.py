@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -336,6 +337,37 @@ def test_results_need_a_place(tmp_path: Path) -> None:
     volume = io.read(write(tmp_path / "study", image(), AXIAL, nowhere))
     with pytest.raises(InputError, match="study states no FrameOfReferenceUID"):
         Destination.of(volume, NAME)
+
+
+def test_a_volume_in_two_multiframe_files_has_no_dicom_results(tmp_path: Path) -> None:
+    low, high = AXIAL, AXIAL.copy()
+    high[2, 3] += 3 * SHAPE[2]
+    for n, affine in enumerate((low, high)):
+        enhanced(tmp_path / "study" / str(n), [image()], affine)
+    volume = io.read(tmp_path / "study")
+    assert volume.geometry.shape == (20, 18, 24)
+    with pytest.raises(InputError, match="study lies in several multi-frame files"):
+        Destination.of(volume, NAME)
+
+
+def test_dcmqi_reads_the_same_measurements(tmp_path: Path) -> None:
+    """An independent reader of structured reports finds our numbers."""
+    dcmqi = pytest.importorskip("dcmqi", reason="dcmqi is not installed")
+    program = Path(dcmqi.__file__).parent / "bin" / "tid1500reader"
+    volume = io.read(write(tmp_path / "study", image()))
+    path = exported(tmp_path / "out", volume, labels())["p1_report.dcm"]
+    words = ["--inputDICOM", path, "--outputMetadata", tmp_path / "report.json"]
+    subprocess.run([program, *words], check=True, capture_output=True)
+    read = json.loads((tmp_path / "report.json").read_text())
+    volumes_ml = [
+        float(item["value"])
+        for group in read["Measurements"]
+        for item in group["measurementItems"]
+        if item["quantity"]["CodeMeaning"] == "Volume"
+    ]
+    found = measure(LabelMap(labels(), volume.geometry), volume)
+    expected = [found.liver_ml, *(f.volume_ml for f in found.findings)]
+    assert volumes_ml == pytest.approx(expected)
 
 
 def test_without_highdicom(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,14 +61,19 @@ class Destination:
         Raises
         ------
         InputError
-            If the volume was not read from DICOM, or its images state no study, series or
-            frame of reference.
+            If the volume was not read from DICOM or lies in several multi-frame files, or if
+            its images state no study, series or frame of reference.
         """
         name, origin = volume.source.name, volume.source.header
         if not isinstance(origin, Origin):
             raise InputError(
                 f"{name} is no DICOM study, so DICOM results have no place to go.",
                 "Give the DICOM folder or zip it was made from, or leave out --export dicom-...",
+            )
+        if 1 < len(origin.headers) < len(origin.frames):
+            raise InputError(
+                f"{name} lies in several multi-frame files, to which DICOM results cannot refer.",
+                "Leave out --export dicom-..., or export the series as single slices.",
             )
         images = tuple(_completed(image) for image in origin.headers)
         for tag in (

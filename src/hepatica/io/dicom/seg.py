@@ -66,7 +66,7 @@ def encode(
         )
         for part in parts
     ]
-    place = {} if len(destination.images) == k else _planes(hd, labelmap)
+    place = _planes(hd, labelmap) if destination.multiframe else {}
     return hd.seg.Segmentation(
         source_images=list(destination.images),
         pixel_array=stacked,

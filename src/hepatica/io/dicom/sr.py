@@ -80,8 +80,8 @@ def encode(
         observation_context=hd.sr.ObservationContext(observer_device_context=observer),
         procedure_reported=_code(_IMAGING),
         imaging_measurements=groups,
-        # highdicom describes single slices only.
-        referenced_images=None if destination.multiframe else list(destination.images),
+        # No library of images: it would repeat each slice's header, and the segmentation
+        # and the evidence name the slices already.
     )
     return hd.sr.ComprehensiveSR(
         evidence=[segmentation, *destination.images],
