@@ -41,13 +41,15 @@ _PHASES = {
     "hepatobiliary": (r"hbp|hepato.?bil|\bhb\b|\b(15|20)\s?min|late.?liver", (600, 7200)),
     "portal venous": (r"port|\bpv\w?\b|\bven\w*|(60|65|70|75|80)\s?s(ec)?\b", (50, 110)),
     "arterial": (r"\bart\w*|\bhap\b|(20|25|30|35)\s?s(ec)?\b", (10, 50)),
-    "delayed": (r"delay|\blate\b|equil|transition|\b(2|3|5)\s?min|sp[aä]t|tardi", (110, 600)),
+    "delayed": (r"delay|\blate\b|equil|transition|\b(2|3|5)\s?min|sp(ä|ae?)t|tardi", (110, 600)),
 }
 #: How well a phase shows metastases of colorectal cancer, as the portal venous phase is
 #: the one that protocols for them are built around.
 _WORTH = {"portal venous": 5, "delayed": 4, "hepatobiliary": 3, "arterial": 2, "": 1}
 
 _GRADIENT_TE_MS, _T2_TE_MS = 12.0, 40.0
+#: Share of head-foot in the normal of slices that lie across the body.
+_ACROSS = 0.7
 #: Order of a dynamic run of four or more volumes.
 _ORDER = ("before contrast", "arterial", "portal venous", "delayed")
 #: Words of ours that a series may well be called by, too.
@@ -78,6 +80,10 @@ class Judgement:
         Time of acquisition, from midnight; None if not stated.
     reasons
         What the above rests on, in a few words each; nothing of free text.
+    unsuitable
+        Opposed phase, or fat alone.
+    axial
+        Whether its slices lie across the body.
     """
 
     kind: str
@@ -87,17 +93,18 @@ class Judgement:
     confidence: Confidence
     seconds: float | None
     reasons: tuple[str, ...]
-    opposed: bool = False
+    unsuitable: bool = False
+    axial: bool = True
 
     @property
     def is_t1ce(self) -> bool:
         """Whether it is T1 after contrast, and neither opposed phase nor fat alone."""
-        return self.kind == "T1" and self.enhanced is True and not self.opposed
+        return self.kind == "T1" and self.enhanced is True and not self.unsuitable
 
     @property
-    def worth(self) -> tuple[int, int]:
+    def worth(self) -> tuple[int, bool, bool]:
         """The larger, the better it suits; for those that are T1CE."""
-        return (_WORTH.get(self.phase, 0), int(self.fat_saturated is True))
+        return (_WORTH.get(self.phase, 0), self.axial, self.fat_saturated is True)
 
 
 def judge(stacks: Sequence[Stack]) -> list[Judgement]:
@@ -105,7 +112,7 @@ def judge(stacks: Sequence[Stack]) -> list[Judgement]:
     found = [_alone(stack) for stack in stacks]
     runs: dict[tuple[str, ...], list[int]] = {}
     for n, (stack, own) in enumerate(zip(stacks, found, strict=True)):
-        if own.kind == "T1" and not own.opposed and own.seconds is not None:
+        if own.kind == "T1" and not own.unsuitable and own.seconds is not None:
             run = (stack.first.study, _text(stack, phases=False), str(stack.shape))
             runs.setdefault(run, []).append(n)
     for members in runs.values():
@@ -153,7 +160,15 @@ def _alone(stack: Stack) -> Judgement:
     phase, confidence = _phase(text, seconds, _clock(facts["ContrastBolusStartTime"]), reasons)
     enhanced = _enhanced(stack, text, phase, reasons)
     return Judgement(
-        kind, fat, enhanced, phase, confidence, seconds, tuple(reasons), opposed or fat_only
+        kind=kind,
+        fat_saturated=fat,
+        enhanced=enhanced,
+        phase=phase,
+        confidence=confidence,
+        seconds=seconds,
+        reasons=tuple(reasons),
+        unsuitable=opposed or fat_only,
+        axial=bool(abs(stack.first.normal[2]) > _ACROSS),
     )
 
 

@@ -6,7 +6,6 @@ time and memory for files that were made to cost either.
 
 from __future__ import annotations
 
-import re
 import struct
 import warnings as python_warnings
 from collections.abc import Iterator, Sequence
@@ -33,8 +32,6 @@ MAX_ELEMENTS = 2_000_000
 
 #: A data set that is compressed as a whole, and could expand to anything.
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-
-_UID = re.compile(r"[0-9.]{1,64}")
 
 #: What pydicom raises for content that contradicts itself or ends early. Too deep a
 #: nesting is a RecursionError, which is a RuntimeError.
@@ -152,8 +149,3 @@ def kind(data: pydicom.FileDataset) -> str:
     if not uid:
         raise ValueError("an object without a class")
     return str(uid.name)
-
-
-def valid_uid(text: str) -> bool:
-    """Whether `text` is made of what a UID may be made of, and so is safe in a path."""
-    return bool(_UID.fullmatch(text)) and ".." not in text
