@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import zipfile
 
 import nibabel as nib
@@ -166,6 +167,25 @@ def test_segment_exports_dicom(run, livers, tiny_bundle, tmp_path):
     (out / "p1" / "p1_report.dcm").unlink()
     _, _, err = run("segment", livers, "-o", out, *formats, "--resume", *words)
     assert "p1_report.dcm is missing" in err
+
+
+def test_convert_makes_a_label_map_of_a_segmentation(run, livers, tiny_bundle, tmp_path):
+    """What went out as DICOM comes back as the NIfTI that it was, header and all."""
+    pytest.importorskip("highdicom", reason="hepatica[dicom] is not installed")
+    words = ("--bundle", tiny_bundle.folder, "-q", "--export", "dicom-sr")
+    run("segment", livers, "-o", tmp_path / "out", *words)
+    shutil.copy(tmp_path / "out" / "p1" / "p1_seg.dcm", livers)
+    shutil.copy(tmp_path / "out" / "p1" / "p1_report.dcm", livers)
+    assert run("convert", livers, "-o", tmp_path / "volumes", "-q")[0] == 0
+    made = tmp_path / "volumes" / "segmentation_01.nii.gz"
+    assert made.read_bytes() == (tmp_path / "out" / "p1" / "p1_seg.nii.gz").read_bytes()
+    last = rows(tmp_path / "volumes" / "series.csv")[-1]
+    assert (last["kind"], last["file"]) == ("segmentation", made.name)
+    again = tmp_path / "again"
+    assert run("convert", tmp_path / "out" / "p1" / "p1_seg.dcm", "-o", again, "-q")[0] == 0
+    code, _, err = run("segment", tmp_path / "out" / "p1" / "p1_seg.dcm", "-o", tmp_path / "x")
+    assert code == 1
+    assert "holds no DICOM image" in err
 
 
 def test_what_cannot_be_exported_is_said_before_any_work(run, livers, tiny_bundle, tmp_path):

@@ -250,7 +250,7 @@ def test_other_files(tmp_path: Path) -> None:
 def test_folders(tmp_path: Path) -> None:
     folder = tmp_path / "a.nii.gz"
     folder.mkdir()
-    assert_refused(folder, "folder without a DICOM image")
+    assert_refused(folder, "holds no DICOM image")
     with pytest.raises(InputError, match=r"a\.nii\.gz is a folder, not a file"):
         nifti.read(folder)
 

@@ -167,7 +167,7 @@ def test_deflated(series: Any, voxels: Any) -> None:
 
 def test_empty_folder(tmp_path: Path, series: Any, voxels: Any) -> None:
     (tmp_path / "empty").mkdir()
-    assert "without a DICOM image" in refused(tmp_path / "empty")
+    assert "holds no DICOM image" in refused(tmp_path / "empty")
     series(voxels, AXIAL)
     np.testing.assert_array_equal(io.read(tmp_path).voxels, voxels)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hepatica.core.errors import HepaticaError, InputError
 from hepatica.core.volume import Source, Volume
 from hepatica.io import checks
-from hepatica.io.dicom import read
+from hepatica.io.dicom import read, seg
 from hepatica.io.dicom.files import Files
 from hepatica.io.dicom.study import Found, Study, scan
-from hepatica.io.nifti import write_volume
+from hepatica.io.nifti import write_labelmap, write_volume
 from hepatica.results.tables import Cell, table
 
 SERIES, INDEX = "series.csv", "index.csv"
@@ -66,6 +66,7 @@ class Line:
     status: str
     found: Found | None
     failed: bool = False
+    kind: str = ""
 
 
 def convert(
@@ -80,6 +81,7 @@ def convert(
     """Write each volume of `files` into the folder `out`, which exists; the lines of its table.
 
     A volume that cannot be used is a line with the reason, and costs the others nothing.
+    Segmentations of a liver are written as label maps.
 
     Parameters
     ----------
@@ -105,6 +107,7 @@ def convert(
             progress(found.key)
             file = f"{inside}{_file_name(found, nameless)}"
             lines.append(_write(out, file, number, n == part.candidate, found, available_bytes))
+    lines += _segmentations(out, study)
     for called, error in (*study.damaged, *study.left_out):
         damaged = (called, error) in study.damaged
         folder = PurePosixPath(called).parent
@@ -112,6 +115,23 @@ def convert(
         reason = error.message + where
         lines.append(Line(0, "", False, reason, None, failed=damaged))
     return lines, study
+
+
+def _segmentations(out: Path, study: Study) -> Iterator[Line]:
+    """Write the label maps of livers that lie beside the images; others are told of."""
+    number = 0
+    for path in study.others:
+        try:
+            if not seg.is_segmentation(path):
+                continue
+            labelmap = seg.decode(path)
+        except HepaticaError as error:
+            yield Line(0, "", False, error.message, None, kind="segmentation")
+            continue
+        number += 1
+        file = f"segmentation_{number:02d}.nii.gz"
+        write_labelmap(out / file, labelmap)
+        yield Line(0, file, False, "written", None, kind="segmentation")
 
 
 def _write(
@@ -150,7 +170,8 @@ def series_csv(lines: Sequence[Line], nameless: bool = False) -> str:
 def _row(line: Line, first: float, nameless: bool) -> list[Cell]:
     found = line.found
     if found is None:
-        return [None, None, "", False, line.status, *[None] * (len(COLUMNS) - 5)]
+        known: list[Cell] = [None, None, line.file, False, line.status, None, line.kind or None]
+        return known + [None] * (len(COLUMNS) - len(known))
     own, frame = found.judgement, found.stack.first
     columns, rows, slices = found.stack.shape
     grid = found.geometry

@@ -71,6 +71,8 @@ class Study:
         Images that belong to no volume, such as screenshots, with the reason.
     damaged
         Files that cannot be read.
+    others
+        Reports, segmentations and other objects that are no images.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Study:
     candidate: int | None
     left_out: tuple[tuple[str, InputError], ...] = ()
     damaged: tuple[tuple[str, InputError], ...] = ()
+    others: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     studies: tuple[str, ...] = field(default=(), repr=False)
 
@@ -98,14 +101,17 @@ def scan(name: str, files: Files) -> Study:
     Raises
     ------
     InputError
-        If there is no image, or more than :data:`MAX_FRAMES` frames.
+        If there is no DICOM object at all, or more than :data:`MAX_FRAMES` frames.
     """
     every: list[Frame] = []
     left_out: list[tuple[str, InputError]] = []
     damaged: list[tuple[str, InputError]] = []
+    others: list[Path] = []
     for path, called in zip(files.paths, files.names, strict=True):
         try:
-            every += frames.read(path)
+            found_in = frames.read(path)
+            every += found_in
+            others += [] if found_in else [path]
         except frames.NotAVolume as error:
             left_out.append((called, _renamed(error, path, called)))
         except InputError as error:
@@ -114,11 +120,11 @@ def scan(name: str, files: Files) -> Study:
             raise InputError(
                 f"{name} holds more than {MAX_FRAMES:,} frames.", "Give one study at a time."
             )
-    if not every:
+    if not every and not others:
         if errors := damaged or left_out:
             raise errors[0][1]
         raise InputError(
-            f"{name} is a folder without a DICOM image.",
+            f"{name} holds no DICOM image.",
             "Give the folder that holds the slices.",
         )
     found = [without_equal_pixels(stack) for stack in stacks(every)]
@@ -133,6 +139,7 @@ def scan(name: str, files: Files) -> Study:
         candidate=_candidate(volumes),
         left_out=tuple(left_out),
         damaged=tuple(damaged),
+        others=tuple(others),
         notes=files.notes,
         studies=tuple(dict.fromkeys(f.study for f in every)),
     )
@@ -208,7 +215,7 @@ def choose(study: Study, series: str | None = None) -> tuple[Found, tuple[str, .
             f"{study.name} holds {len(study.studies)} studies.",
             "Give the folder of one; hepatica convert writes the volumes of all of them.",
         )
-    if series is not None:
+    if series is not None and study.volumes:
         return _named(study, series), ()
     whole = [v for v in study.volumes if _is_volume(v)]
     if len(whole) == 1:
@@ -245,6 +252,11 @@ def _usable(found: Found) -> Found:
 
 
 def _problem(study: Study) -> InputError:
+    if not study.volumes:
+        return InputError(
+            f"{study.name} holds no DICOM image.",
+            "Give the folder that holds the slices.",
+        )
     largest = max(study.volumes, key=lambda v: len(v.stack.frames))
     return largest.problem or InputError(
         f"{study.name} holds localizers only.", "Give the folder of the whole study."
