@@ -268,6 +268,32 @@ def test_numbers_stay_what_they_are(voxels: Any, tmp_path: Path) -> None:
     assert written.RepetitionTime == 1000
 
 
+def test_private_texts_that_repeat_technical_ones_tell_nothing(voxels: Any, tmp_path: Path) -> None:
+    """Makers write the image type and their name into private elements again."""
+
+    def change(k: int, data: Any) -> None:
+        data.Manufacturer, data.ImageType = "Imagemakers", ["ORIGINAL", "PRIMARY", "M_FFE"]
+        block = data.private_block(0x2005, "IMAGEMAKERS MR", create=True)
+        block.add_new(0x11, "CS", "M_FFE")
+        block.add_new(0x12, "LO", "Imagemakers")
+
+    anonymization.run(write(tmp_path / "in", voxels, AXIAL, change), tmp_path / "out")
+    written = pydicom.dcmread(next((tmp_path / "out").rglob("*.dcm")))
+    assert written.Manufacturer == "Imagemakers"
+    assert list(written.ImageType) == ["ORIGINAL", "PRIMARY", "M_FFE"]
+
+
+@pytest.mark.data
+def test_real_slices(data: Path, tmp_path: Path) -> None:
+    source = data / "mri_t1_chaos" / "chaos_10" / "dicom" / "InPhase"
+    report = anonymization.run(source, tmp_path / "out").report
+    assert (report.files_written, report.leaks) == (50, ())
+    written = pydicom.dcmread(next((tmp_path / "out").rglob("*.dcm")))
+    assert list(written.ImageType) == ["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"]
+    np.testing.assert_array_equal(io.read(tmp_path / "out").voxels, io.read(source).voxels)
+    assert grep(tmp_path / "out", ["CHAOS", "MR_SET_10", "1.3.46.670589"]) == []
+
+
 def test_two_patients_and_two_keys(voxels: Any, tmp_path: Path) -> None:
     for n in "ab":
         write(tmp_path / "in" / n, voxels, study=n, PatientID=f"PATIENT{n}")

@@ -57,21 +57,31 @@ class Identity:
 
     Parameters
     ----------
-    words
-        Names, numbers, addresses and texts in lower case; each at least
-        :data:`SHORTEST` characters.
+    names
+        Names, numbers and addresses in lower case.
     dates
         As YYYYMMDD.
     uids
         But for those that the standard itself defines.
     spared
         Keywords of attributes that are kept on purpose, and so nothing to look for.
+    texts
+        Free and private texts in lower case.
+    technical
+        What technical attributes say: a private text that only repeats it tells nothing.
     """
 
-    words: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
     dates: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
     spared: frozenset[str] = frozenset()
+    texts: set[str] = field(default_factory=set)
+    technical: set[str] = field(default_factory=set)
+
+    @property
+    def words(self) -> set[str]:
+        """All names and texts to look for."""
+        return self.names | (self.texts - self.technical)
 
     def add(self, data: Any) -> None:
         """Collect from a data set, its sequences and private elements included."""
@@ -86,7 +96,7 @@ class Identity:
         for part in re.split(r"[/\\]", file):
             stem = part.rsplit(".", 1)[0]
             if len(stem) >= _SHORTEST_TEXT and re.search(r"[A-Za-z]{4}", stem):
-                self._word(stem, _SHORTEST_TEXT)
+                self._word(self.texts, stem, _SHORTEST_TEXT)
 
     def _add(self, keyword: str, vr: str, private: bool, value: str) -> None:
         # What is a number by its type is a measure; as a word it would be found in others.
@@ -100,20 +110,22 @@ class Identity:
                 self.dates.add(value[:8])
         elif vr in _PERSON:
             for part in (value, *re.split(r"[\^=\s,]+", value)):
-                self._word(part, SHORTEST - 1)
-        elif keyword and keyword not in _NO_IDENTIFIERS and _IDENTIFIERS.search(keyword):
-            self._word(value, SHORTEST)
-        elif vr in _TEXTS and keyword not in _KEPT_TEXTS | _NO_IDENTIFIERS:
-            self._word(value, SHORTEST if private else _SHORTEST_TEXT)
+                self._word(self.names, part, SHORTEST - 1)
+        elif not private and (vr == "CS" or keyword in _KEPT_TEXTS | _NO_IDENTIFIERS):
+            self._word(self.technical, value, 0)
+        elif keyword and _IDENTIFIERS.search(keyword):
+            self._word(self.names, value, SHORTEST)
+        elif vr in _TEXTS:
+            self._word(self.texts, value, SHORTEST if private else _SHORTEST_TEXT)
         elif private and vr == "UN":
-            self._word(value, _SHORTEST_TEXT)
+            self._word(self.texts, value, _SHORTEST_TEXT)
 
-    def _word(self, text: str, shortest: int) -> None:
+    def _word(self, into: set[str], text: str, shortest: int) -> None:
         word = " ".join(text.split()).casefold()
-        if not any(letter.isalpha() for letter in word):
+        if shortest and not any(letter.isalpha() for letter in word):
             shortest = max(shortest, _SHORTEST_NUMBER)
         if len(word) >= shortest and word not in _IDLE:
-            self.words.add(word)
+            into.add(word)
 
 
 def _walk(level: Any, depth: int = 0) -> Iterator[Any]:
