@@ -179,6 +179,33 @@ def test_axial_before_coronal(voxels: Any, other: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(io.read(tmp_path / "study").voxels, voxels)
 
 
+def test_phases_of_one_series_by_their_trigger_times(voxels: Any, tmp_path: Path) -> None:
+    """Five volumes in one series, the times of which stand in milliseconds after its start."""
+    for n, milliseconds in enumerate((0, 20_000, 35_000, 70_000, 180_000)):
+
+        def change(k: int, data: Any, n: int = n, milliseconds: int = milliseconds) -> None:
+            data.TriggerTime, data.SOPInstanceUID = milliseconds, studies.uid(n, k)
+            data.InstanceNumber = 100 * n + k
+
+        write(tmp_path / "study", voxels + n, AXIAL, change, SeriesDescription="LAVA dyn")
+    found = scanned(tmp_path / "study").volumes
+    phases = [v.judgement.phase for v in found]
+    assert phases == ["before contrast", "arterial", "arterial", "portal venous", "delayed"]
+    np.testing.assert_array_equal(io.read(tmp_path / "study").voxels, voxels + 3)
+
+
+def test_phases_of_one_series_by_time_points_alone(voxels: Any, tmp_path: Path) -> None:
+    for n in range(4):
+
+        def change(k: int, data: Any, n: int = n) -> None:
+            data.TemporalPositionIdentifier, data.SOPInstanceUID = n + 1, studies.uid(n, k)
+            data.InstanceNumber = 100 * n + k
+
+        write(tmp_path / "study", voxels + n, AXIAL, change, SeriesDescription="VIBE dyn")
+    phases = [v.judgement.phase for v in scanned(tmp_path / "study").volumes]
+    assert phases == ["before contrast", "arterial", "portal venous", "delayed"]
+
+
 def test_phase_by_the_time_after_the_bolus(voxels: Any, tmp_path: Path) -> None:
     write(
         tmp_path / "study",

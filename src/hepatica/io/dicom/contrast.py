@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -51,14 +51,12 @@ _GRADIENT_TE_MS, _T2_TE_MS = 12.0, 40.0
 #: Share of head-foot in the normal of slices that lie across the body.
 _ACROSS = 0.7
 #: Order of a dynamic run of four or more volumes.
-_ORDER = ("before contrast", "arterial", "portal venous", "delayed")
+ORDER = ("before contrast", "arterial", "portal venous", "delayed")
 #: Words of ours that a series may well be called by, too.
 VOCABULARY = frozenset(
-    {*_KINDS, *_PHASES, *_ORDER, "gradient echo", "opposed phase", "fat alone", "fat saturation"}
+    {*_KINDS, *_PHASES, *ORDER, "gradient echo", "opposed phase", "fat alone", "fat saturation"}
     | {"contrast agent", "dynamic run", "repetition time", "echo time"}
 )
-#: Volumes of one run follow each other within this.
-_RUN_SECONDS = 1200.0
 
 
 @dataclass(frozen=True)
@@ -107,30 +105,6 @@ class Judgement:
         return (_WORTH.get(self.phase, 0), self.axial, self.fat_saturated is True)
 
 
-def judge(stacks: Sequence[Stack]) -> list[Judgement]:
-    """A judgement of each volume of one study; the order of dynamic runs is looked at, too."""
-    found = [_alone(stack) for stack in stacks]
-    runs: dict[tuple[str, ...], list[int]] = {}
-    for n, (stack, own) in enumerate(zip(stacks, found, strict=True)):
-        if own.kind == "T1" and not own.unsuitable and own.seconds is not None:
-            run = (stack.first.study, _text(stack, phases=False), str(stack.shape))
-            runs.setdefault(run, []).append(n)
-    for members in runs.values():
-        members.sort(key=lambda n: found[n].seconds or 0)
-        spread = (found[members[-1]].seconds or 0) - (found[members[0]].seconds or 0)
-        known = any(found[n].phase for n in members)
-        times = {found[n].seconds for n in members}
-        if len(members) < 4 or len(times) < len(members) or spread > _RUN_SECONDS or known:
-            continue
-        for place, n in enumerate(members):
-            phase = _ORDER[min(place, len(_ORDER) - 1)]
-            reasons = (*found[n].reasons, f"volume {place + 1} of {len(members)} of a dynamic run")
-            found[n] = replace(
-                found[n], phase=phase, confidence="low", enhanced=place > 0, reasons=reasons
-            )
-    return found
-
-
 def best(judgements: Sequence[Judgement]) -> int | None:
     """Index of the one that suits best; None if there is none, or two suit as well."""
     suiting = [n for n, own in enumerate(judgements) if own.is_t1ce]
@@ -142,9 +116,10 @@ def best(judgements: Sequence[Judgement]) -> int | None:
     return suiting[0]
 
 
-def _alone(stack: Stack) -> Judgement:
+def judge_alone(stack: Stack) -> Judgement:
+    """What a volume is, from its own headers."""
     facts, telling = stack.first.facts, stack.first.telling
-    text = _text(stack)
+    text = called(stack)
     image_type = f" {telling['ImageType']} ".upper().replace("\\", " ")
     reasons: list[str] = []
     kind = _kind(stack, text, image_type, reasons)
@@ -172,7 +147,7 @@ def _alone(stack: Stack) -> Judgement:
     )
 
 
-def _text(stack: Stack, phases: bool = True) -> str:
+def called(stack: Stack, phases: bool = True) -> str:
     """What people and scanners call it, in lower case, words apart."""
     facts = stack.first.facts
     names = ("SeriesDescription", "ProtocolName", "SequenceName", "PulseSequenceName")
@@ -199,7 +174,7 @@ def _kind(stack: Stack, text: str, image_type: str, reasons: list[str]) -> str:
         reasons.append("echo-planar or diffusion sequence")
         return "diffusion"
     named = next((k for k, words in _KINDS.items() if re.search(words, text)), "")
-    echo, repetition = _ms(telling["EchoTime"]), _ms(facts["RepetitionTime"])
+    echo, repetition = number(telling["EchoTime"]), number(facts["RepetitionTime"])
     gradient = "GR" in facts["ScanningSequence"].split("\\")
     if named not in ("", "T1", "T2"):
         reasons.append(f"named as {named}")
@@ -276,7 +251,8 @@ def _enhanced(stack: Stack, text: str, phase: str, reasons: list[str]) -> bool |
     return None
 
 
-def _ms(text: str) -> float | None:
+def number(text: str) -> float | None:
+    """The first number that an element states; None if there is none."""
     try:
         value = float(text.split("\\")[0])
     except ValueError:

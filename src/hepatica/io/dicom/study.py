@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry
 from hepatica.io import checks
-from hepatica.io.dicom import contrast, frames
+from hepatica.io.dicom import contrast, dynamic, frames
 from hepatica.io.dicom.contrast import Judgement
 from hepatica.io.dicom.copies import without_equal_pixels
 from hepatica.io.dicom.files import Files
@@ -128,7 +128,7 @@ def scan(name: str, files: Files) -> Study:
             "Give the folder that holds the slices.",
         )
     found = [without_equal_pixels(stack) for stack in stacks(every)]
-    judgements = contrast.judge(found)
+    judgements = dynamic.judge(found)
     volumes = tuple(
         _found(name, key, stack, own)
         for key, stack, own in zip(_keys(found), found, judgements, strict=True)
