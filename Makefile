@@ -2,17 +2,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test clean
+# What the DICOM tests talk to (Debian's names): a conformance checker and an archive.
+COMPONENTS := dicom3tools orthanc orthanc-dicomweb
+
+.PHONY: demo test components clean
 
 demo: .venv/run.stamp
 	$(BIN)/hepatica demo -o out/demo --overwrite
 
-test: .venv/dev.stamp
+test: .venv/dev.stamp components
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+components:
+	@if command -v dciodvfy >/dev/null && [ -x /usr/sbin/Orthanc ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $(COMPONENTS) \
+	  || echo "$(COMPONENTS) could not be installed: the tests that need them will be skipped."; \
+	else echo "$(COMPONENTS) are not installed: the tests that need them will be skipped."; fi
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv

@@ -9,11 +9,12 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,6 +22,7 @@ import hepatica
 from hepatica import io
 from hepatica.core.errors import OutputError
 from hepatica.core.volume import Volume
+from hepatica.io.dicom import formats
 from hepatica.model import bundle as bundles
 from hepatica.model import engines
 from hepatica.model.bundle import Bundle
@@ -41,9 +43,15 @@ from hepatica.results.report import (
     merged,
 )
 
+if TYPE_CHECKING:
+    from hepatica.io.dicom.destination import Destination
+
 REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "cases.csv"
 #: After the name of the case.
 LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
+
+#: What `run_case` writes beside the label map.
+EXPORTS = (formats.SEG, formats.SR)
 
 Progress = Callable[[str], None]
 
@@ -86,25 +94,31 @@ def run_case(
     model: Model,
     *,
     case: str | None = None,
+    series: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     save_probabilities: bool = False,
+    exports: Collection[str] = (),
     progress: Progress = lambda step: None,
 ) -> Report:
     """Segment one image into the folder ``out/<case>``, which appears whole or not at all.
 
     It then holds ``<case>_seg.nii.gz``, ``lesions.csv``, ``report.json`` and
-    ``preview.png``, and ``<case>_tumour_probability.nii.gz`` if asked for.
+    ``preview.png``, ``<case>_tumour_probability.nii.gz`` if asked for, and the `exports`.
 
     Parameters
     ----------
     case
         Name of the case; that of the file or folder by default.
+    series
+        Which volume of a DICOM study, as :func:`hepatica.io.read` takes it.
     overwrite
         Replace an earlier result.
     resume
         Keep an earlier result and return its report, if it is complete and of the same
         input and bundle; anything else that is there is an error.
+    exports
+        Of :data:`EXPORTS`: further files for other tools.
 
     Raises
     ------
@@ -116,10 +130,12 @@ def run_case(
     _require_room(folder, Path(source), overwrite, resume)
     began = time.perf_counter()
     progress("read")
-    volume = io.read(source)
+    volume = io.read(source, series=series)
     seconds = {"read": time.perf_counter() - began}
     if resume and not overwrite and folder.exists():
-        return _earlier(folder, volume, model, save_probabilities)
+        return _earlier(folder, volume, model, save_probabilities, exports)
+    # What cannot be exported is known before the networks run.
+    destination = _destination(volume, model, exports)
     segmentation = model.segmenter(volume, progress=progress)
     seconds |= segmentation.seconds
     began = time.perf_counter()
@@ -136,6 +152,13 @@ def run_case(
             io.write_volume(temporary / f"{case}{CHANCES}", chance)
         (temporary / LESIONS).write_text(lesions_csv(measurements), encoding="utf-8")
         seconds["write"] = time.perf_counter() - began
+        if destination is not None:
+            from hepatica.io.dicom import export
+
+            began = time.perf_counter()
+            progress("export")
+            export.write(temporary, case, segmentation.labelmap, measurements, destination, exports)
+            seconds["export"] = time.perf_counter() - began
         began = time.perf_counter()
         progress("preview")
         preview(volume, segmentation.labelmap, measurements, case).save(temporary / PREVIEW)
@@ -143,6 +166,15 @@ def run_case(
         report = _report(case, volume, segmentation, measurements, model, seconds)
         (temporary / REPORT).write_bytes(report.to_json())
     return report
+
+
+def _destination(volume: Volume, model: Model, exports: Collection[str]) -> Destination | None:
+    """Where DICOM results go; None if none are wanted. Raises InputError if nowhere."""
+    if not set(exports) & set(formats.FORMATS):
+        return None
+    from hepatica.io.dicom.destination import Destination
+
+    return Destination.of(volume, f"Hepatica {model.bundle.name} {model.bundle.sha256[:12]}")
 
 
 def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> None:
@@ -165,7 +197,11 @@ def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> 
             "Choose another folder with -o, or move it away.",
         )
     own = {REPORT, LESIONS, PREVIEW, *(f"{folder.name}{e}" for e in (LABELS, CHANCES))}
-    added = sorted(p.name for p in folder.iterdir() if p.name not in own)
+    added = sorted(
+        p.name
+        for p in folder.iterdir()
+        if p.name not in own and not formats.is_dicom_export(p.name, folder.name)
+    )
     if overwrite and added:
         raise OutputError(
             f"{folder} holds {added[0]}, which Hepatica did not write, so it is not replaced.",
@@ -173,10 +209,13 @@ def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> 
         )
 
 
-def _earlier(folder: Path, volume: Volume, model: Model, probabilities: bool) -> Report:
+def _earlier(
+    folder: Path, volume: Volume, model: Model, probabilities: bool, exports: Collection[str]
+) -> Report:
     """The report in `folder`; raises OutputError if it is not what this run would make."""
     wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW]
     wanted += [f"{folder.name}{CHANCES}"] if probabilities else []
+    wanted += formats.names(folder.name, exports, 0)
     reason = next((f"{name} is missing" for name in wanted if not (folder / name).is_file()), "")
     try:
         report = Report.from_json((folder / REPORT).read_bytes())

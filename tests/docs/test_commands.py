@@ -19,6 +19,8 @@ from hepatica import cli, io
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.dataset import formats, splits
+from hepatica.io.dicom import conversion
+from tests import studies
 from tests.phantom import GRID, phantom
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +81,10 @@ def folder(tmp_path_factory):
         "image,label\ncohort_with_labels/images/p1.nii.gz,cohort_with_labels/labels/p1.nii.gz\n"
     )
     series(here / "dicom_series", volume.voxels)
+    stored = volume.voxels.astype(np.int16)
+    studies.write(here / "study" / "t1", stored, GRID.affine, ContrastBolusAgent="Gd")
+    other = {"SeriesDescription": "T2 HASTE", "EchoTime": "90", "SeriesNumber": 3}
+    studies.write(here / "study" / "t2", stored, GRID.affine, series="t2", **other)
     for kind in ("ct_folder", "mri_folder"):
         (here / kind).mkdir()
         organs = LabelMap(
@@ -141,6 +147,10 @@ def test_a_documented_command_runs(command, folder, monkeypatch):
         shutil.copytree(folder / "label_maps", folder / "out")
     if "--split" in words:
         splits.write(Path("split.json"), splits.draw(formats.find(Path("cohort_with_labels"))))
+    if "volumes/index.csv" in words and not Path("volumes").exists():
+        conversion.run("study", "volumes", index=True)
+    if "convert" in words:
+        shutil.rmtree(words[words.index("-o") + 1], ignore_errors=True)
     if {"dataset", "split"} <= set(words):
         Path("split.json").unlink(missing_ok=True)
     if "train" in words:

@@ -240,9 +240,9 @@ def test_other_files(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     assert_refused(tmp_path / "notes.txt", "is not an image that Hepatica reads")
     (tmp_path / "a.zip").write_bytes(b"PK\3\4")
-    assert_refused(tmp_path / "a.zip", "is an archive")
+    assert_refused(tmp_path / "a.zip", "truncated or damaged")
     (tmp_path / "slice.dcm").write_bytes(bytes(128) + b"DICM")
-    assert_refused(tmp_path / "slice.dcm", "is one DICOM file")
+    assert_refused(tmp_path / "slice.dcm", "truncated or damaged")
     with pytest.raises(InputError, match="is not a file name"):
         io.read(tmp_path / "a\0b.nii")
 
@@ -250,7 +250,7 @@ def test_other_files(tmp_path: Path) -> None:
 def test_folders(tmp_path: Path) -> None:
     folder = tmp_path / "a.nii.gz"
     folder.mkdir()
-    assert_refused(folder, "folder without a DICOM image")
+    assert_refused(folder, "holds no DICOM image")
     with pytest.raises(InputError, match=r"a\.nii\.gz is a folder, not a file"):
         nifti.read(folder)
 

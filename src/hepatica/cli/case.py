@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,13 +34,20 @@ from hepatica.results.notice import RESEARCH_ONLY
 def segment(
     inputs: Annotated[
         list[Path],
-        typer.Argument(help="Image file, DICOM folder, folder of these, or .txt/.csv list."),
+        typer.Argument(help="Image file, DICOM folder or zip, folder of these, .txt/.csv list."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
     bundle: Bundle = "default",
     engine: EngineOption = "auto",
     device: Device = "auto",
     threads: Threads = 0,
+    series: Annotated[
+        str | None,
+        typer.Option(help="Which volume of a DICOM study; see hepatica convert."),
+    ] = None,
+    export: Annotated[
+        str, typer.Option(help="Further files, with commas: dicom-seg, dicom-sr.")
+    ] = "",
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the lesion probability of every voxel.")
     ] = False,
@@ -58,6 +65,7 @@ def segment(
 
     if resume and overwrite:
         raise typer.BadParameter("--resume keeps results and --overwrite replaces them; take one.")
+    exports = _exports(export, case.EXPORTS)
     sources = io.expand_inputs(inputs)
     there = {name for name, _ in sources if (out / name).exists()}
     model = case.Model.load(bundle, engine, device=device, threads=threads)  # type: ignore[arg-type]
@@ -72,9 +80,11 @@ def segment(
                     out,
                     model,
                     case=name,
+                    series=series,
                     overwrite=overwrite,
                     resume=resume,
                     save_probabilities=save_probabilities,
+                    exports=exports,
                     progress=progress,
                 )
         except (HepaticaError, MemoryError) as error:
@@ -145,6 +155,15 @@ def doctor(bundle: Bundle = "default", as_json: Json = False) -> None:
             errors.print(f"Problem: {problem}", style="red", markup=False)
     if found.problems:
         raise typer.Exit(FAILED)
+
+
+def _exports(text: str, known: Collection[str]) -> list[str]:
+    """The formats in ``a,b``; raises typer.BadParameter for what is not one."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    for name in found:
+        if name not in known:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
+    return found
 
 
 def _finding(m: Any) -> str:

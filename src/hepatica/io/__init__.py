@@ -1,7 +1,7 @@
 """Images from and to files; nothing else touches the disk or knows of LPS.
 
 Readers give a :class:`~hepatica.core.volume.Volume` in RAS+ millimetres, or an
-InputError that names the file. Formats: NIfTI, NRRD, MetaImage, a DICOM series.
+InputError that names the file. Formats: NIfTI, NRRD, MetaImage, DICOM.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from hepatica.io.inputs import (
     expand_inputs,
     extension,
     find_inputs,
+    is_dicom,
+    is_dicomdir,
     is_image,
+    is_zip,
     unknown,
 )
 from hepatica.io.nifti import write_labelmap, write_volume
@@ -46,13 +49,20 @@ __all__ = [
 ]
 
 
-def read(path: str | Path, *, available_bytes: int | None = None) -> Volume:
-    """The volume in a file, or in a folder with one DICOM series.
+def read(
+    path: str | Path, *, series: str | None = None, available_bytes: int | None = None
+) -> Volume:
+    """The volume in a file, or the one that is meant in a DICOM study.
 
     Parameters
     ----------
     path
-        A .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file, or the folder.
+        A .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file; a folder, zip or DICOMDIR with
+        a DICOM study, or a multi-frame DICOM file.
+    series
+        Which volume of a DICOM study, by the key that ``hepatica convert`` lists, number,
+        description or UID; None takes the only one, or the contrast-enhanced T1. Other
+        files have no series, and ignore it.
     available_bytes
         Memory that may be used; None asks the machine.
 
@@ -63,11 +73,13 @@ def read(path: str | Path, *, available_bytes: int | None = None) -> Volume:
     ResourceError
         If it is larger than the memory; found before any voxel is read.
     """
-    return _read(Path(path), False, available_bytes)
+    return _read(Path(path), False, available_bytes, series)
 
 
 def read_labelmap(path: str | Path, *, available_bytes: int | None = None) -> LabelMap:
     """The label map in a file of any format that :func:`read` knows; it may be all 0.
+
+    A DICOM segmentation of a liver and its lesions is one, too.
 
     Raises
     ------
@@ -76,15 +88,21 @@ def read_labelmap(path: str | Path, *, available_bytes: int | None = None) -> La
     ResourceError
         As :func:`read`.
     """
-    return checks.labelmap(_read(Path(path), True, available_bytes))
+    path = Path(path)
+    if not checks.is_folder(path) and is_dicom(path):
+        from hepatica.io.dicom import seg
+
+        if seg.is_segmentation(path):
+            return seg.decode(path, available_bytes=available_bytes)
+    return checks.labelmap(_read(path, True, available_bytes))
 
 
-def _read(path: Path, labels: bool, available: int | None) -> Volume:
+def _read(path: Path, labels: bool, available: int | None, series: str | None = None) -> Volume:
     # pydicom and SimpleITK are loaded only when a file of their formats is read.
-    if checks.is_folder(path):
+    if checks.is_folder(path) or is_zip(path) or is_dicomdir(path) or is_dicom(path):
         from hepatica.io.dicom import read as dicom
 
-        return dicom.read(path, labels=labels, available_bytes=available)
+        return dicom.read(path, series=series, labels=labels, available_bytes=available)
     if extension(path) in VOLUMES:
         from hepatica.io import volumes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,11 @@ from hepatica.core.errors import InputError
 from hepatica.io import checks
 
 NIFTI = (".nii.gz", ".nii")
+#: What holds a DICOM study, or is one file of it.
+DICOM = (".zip", ".dcm")
 LISTS = (".txt", ".csv")
+#: Files of a folder at which a search for DICOM looks.
+_LOOKED_AT = 64
 #: Names of the column of a list that holds the paths.
 HEADS = ("path", "image", "file", "source", "input")
 VOLUMES = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -53,10 +58,76 @@ def is_series(path: str | Path) -> bool:
     return checks.is_folder(Path(path)) and any(is_dicom(p) for p in _entries(Path(path)))
 
 
+def is_dicomdir(path: str | Path) -> bool:
+    """Whether `path` is the directory of a DICOM medium."""
+    return Path(path).name.upper() == "DICOMDIR" and _is_file(Path(path))
+
+
+def is_zip(path: str | Path) -> bool:
+    """Whether `path` is a zip, by its extension; not hidden."""
+    path = Path(path)
+    return path.suffix.lower() == ".zip" and not path.name.startswith(".") and _is_file(path)
+
+
+def is_study(path: str | Path) -> bool:
+    """Whether `path` is a folder with DICOM files of one study in several sub-folders."""
+    inner = [found for p in _entries(Path(path)) if (found := _first_dicom(p)) is not None]
+    if len(inner) < 2:
+        return False
+    studies = {_study_of(found) for found in inner}
+    return len(studies) == 1 and "" not in studies
+
+
+def _first_dicom(folder: Path) -> Path | None:
+    """An image in DICOM's format in or below a folder; None if there is none.
+
+    Only the first files of each folder are looked at: those of a series are alike. What
+    is known to be no image, such as a result of ours, does not count.
+    """
+    if not checks.is_folder(folder):
+        return None
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names)[:_LOOKED_AT]:
+            path = Path(here) / name
+            if not extension(path) and is_dicom(path) and _may_be_image(path):
+                return path
+    return None
+
+
+def _may_be_image(path: Path) -> bool:
+    from hepatica.io.dicom import parse
+
+    try:
+        data = parse.header(path, ["SOPClassUID"])
+        with parse.damaged(path):
+            return parse.kind(data).endswith("Image Storage")
+    except InputError:
+        return True  # damaged: a case that fails by name
+
+
+def _study_of(path: Path) -> str:
+    """The study instance UID in a file; empty if it has none or is damaged."""
+    # pydicom is loaded only where there are DICOM files.
+    from hepatica.io.dicom import parse
+
+    try:
+        return str(parse.header(path, ["StudyInstanceUID"]).get("StudyInstanceUID") or "")
+    except InputError:
+        return ""
+
+
 def case_name(path: str | Path) -> str:
-    """The name of a case: that of its file without the extensions, or of its DICOM folder."""
+    """The name of a case: that of its file without the extensions, or of its DICOM folder.
+
+    A DICOMDIR is named after its folder.
+    """
     path = Path(path)
     found = "" if checks.is_folder(path) else extension(path)
+    if is_dicomdir(path):
+        path = path.absolute().parent
+    elif not found and path.suffix.lower() in DICOM and not checks.is_folder(path):
+        found = path.suffix
     name = path.name if path.name not in ("", "..") else path.resolve().name
     name = name[: -len(found)] if found else name
     # A name that is not valid text could be written into no table or report.
@@ -66,10 +137,10 @@ def case_name(path: str | Path) -> str:
 def find_inputs(path: str | Path) -> list[Path]:
     """What :func:`hepatica.io.read` can take at `path`.
 
-    A file is itself. A folder gives the image files in it and its sub-folders that are
-    DICOM series, sorted by name; or itself, if it is a DICOM series without images in
-    it. Nothing is searched more deeply, and hidden files are left out. The list may be
-    empty.
+    A file is itself. A folder without images in it gives itself, if it directly holds DICOM
+    files, or if all its sub-folders with DICOM files are of one study. Any other folder
+    gives the images and zips in it, and its sub-folders that hold DICOM files, directly or
+    further down, sorted by name. Hidden files are left out. The list may be empty.
 
     Raises
     ------
@@ -82,9 +153,10 @@ def find_inputs(path: str | Path) -> list[Path]:
         return [path]
     entries = _entries(path)
     images = [p for p in entries if is_image(p)]
-    if not images and is_series(path):
+    if not images and (is_series(path) or is_study(path)):
         return [path]
-    return sorted(images + [p for p in entries if is_series(p)])
+    packed = [p for p in entries if is_zip(p)]
+    return sorted(images + packed + [p for p in entries if _first_dicom(p) is not None])
 
 
 def expand_inputs(paths: Iterable[str | Path]) -> list[Case]:
@@ -153,15 +225,9 @@ def _listed(path: Path) -> list[Path]:
 def unknown(path: Path) -> InputError:
     """The error for a file whose format is not known."""
     checks.require_file(path)
-    if is_dicom(path):
-        return InputError(
-            f"{path.name} is one DICOM file.", "Give the folder that holds the whole series."
-        )
-    if path.suffix.lower() == ".zip":
-        return InputError(f"{path.name} is an archive.", "Unpack it and give the folder.")
     return InputError(
         f"{path.name} is not an image that Hepatica reads.",
-        f"Give a file that ends in {', '.join(NIFTI + VOLUMES)}, or a DICOM folder.",
+        f"Give a file that ends in {', '.join(NIFTI + VOLUMES)}, or a DICOM folder or zip.",
     )
 
 
