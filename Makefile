@@ -5,7 +5,7 @@ BIN := .venv/bin
 # What the DICOM tests talk to (Debian's names): a conformance checker and an archive.
 COMPONENTS := dicom3tools orthanc orthanc-dicomweb
 
-.PHONY: demo test components clean
+.PHONY: demo test test-slow components clean
 
 demo: .venv/run.stamp
 	$(BIN)/hepatica demo -o out/demo --overwrite
@@ -16,6 +16,9 @@ test: .venv/dev.stamp components
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+test-slow: .venv/dev.stamp components
+	$(BIN)/pytest -m slow
 
 components:
 	@if command -v dciodvfy >/dev/null && [ -x /usr/sbin/Orthanc ]; then :; \

@@ -30,7 +30,10 @@ def sample():
     raise AssertionError("no patient with a lesion that can be seen")
 
 
-@pytest.mark.parametrize("name", ["unet", "vnet", "segresnet", "highresnet"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("vnet", "highresnet")]
+
+
+@pytest.mark.parametrize("name", ["unet", "segresnet", *SLOW])
 def test_a_network_learns_a_patient_by_heart(name, sample):
     torch.manual_seed(0)
     stage = msgspec.structs.replace(PLANS[f"small-{name}"].stages[0], size=(SIDE,) * 3)
