@@ -131,6 +131,31 @@ def test_the_report_shows_figures_and_cases_over_their_images(folders):
     assert "free_response.png" not in drawn
 
 
+def test_nothing_of_an_earlier_evaluation_is_left(folders):
+    out = folders / "out"
+    poor = ("--method", f"poor={folders / 'poor'}")
+    assert call(folders / "good", folders / "truth", "-o", out, *poor).exit_code == 0
+    (out / "froc.csv").write_text("threshold,cases\n")
+    (out / "cases" / "mine.png").write_bytes(b"mine")
+    one = folders / "good" / "p1_seg.nii.gz", folders / "truth" / "p1_seg.nii.gz"
+    assert call(*one, "-o", out).exit_code == 0
+    assert not {"methods.md", "methods.csv", "froc.csv"} & {p.name for p in out.iterdir()}
+    assert sorted(p.name for p in (out / "cases").iterdir()) == ["highest_1.png", "mine.png"]
+
+
+def test_references_without_a_liver_are_not_taken_for_missed_ones_in_silence(folders):
+    (folders / "alone").mkdir()
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[ONE] = 2
+    write_labelmap(folders / "alone" / "p1.nii.gz", LabelMap(labels, GRID))
+    done = call(folders / "good", folders / "alone", "-o", folders / "out")
+    assert "No reference has parenchyma" in done.output
+    assert (
+        "No reference has"
+        not in call(folders / "good", folders / "truth", "-o", folders / "o").output
+    )
+
+
 def test_without_matplotlib_there_are_tables_and_a_page_and_it_says_so(folders, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     out = folders / "out"

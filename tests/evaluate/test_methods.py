@@ -59,7 +59,9 @@ def test_tables():
     text = methods.markdown(rows, published=True)
     head, _, liver, tumour = text.splitlines()
     assert head == "| | ours | theirs | paper, test set #1 | paper, test set #2 |"
-    assert liver.startswith("| liver, dice | 0.719 ± 0.133 | 0.649 ± 0.139 (p = 0.031) |")
+    assert liver.startswith(
+        "| liver, dice | 0.719 ± 0.133 | 0.649 ± 0.139, n = 7 (Holm p = 0.031) |"
+    )
     assert liver.endswith("| 0.944 ± 0.009 | 0.994 ± 0.003 |")
     assert tumour.endswith("| 0.780 ± 0.119 | 0.709 ± 0.171 |")
     lines = methods.csv(rows).splitlines()

@@ -77,6 +77,8 @@ def evaluate(
         rows = methods.compare(compared)
         methods.write(out, rows, left_out, published)
         plain(methods.markdown(rows, published))
+        if left_out:
+            plain(f"Not with all methods: {', '.join(left_out)}")
         extra.insert(0, ("Methods", sections.compared(rows, left_out, published)))
     try:
         drawn = figures.draw(study)

@@ -30,7 +30,9 @@ COLUMNS = (
 )
 RULE = (
     "Cases that all methods have. p: two-sided Wilcoxon signed-rank test against the first method"
-    " over the cases that define both; p (Holm): corrected for all tests of the table."
+    " over the cases that define both. Holm p: corrected for all tests of the table, those of all"
+    " scores and regions; raw p are in methods.csv. n: the cases that define a score, where not all"
+    " do; such means are of other cases than their neighbours."
 )
 
 
@@ -146,11 +148,12 @@ def _cell(row: Row) -> str:
         return "–"
     spread = "" if s.sd is None else f" ± {s.sd:.3f}"
     p = p_in_words(row.p_holm)
-    return f"{s.mean:.3f}{spread}" + (f" ({p})" if p else "")
+    n = f", n = {s.defined}" if s.undefined else ""
+    return f"{s.mean:.3f}{spread}{n}" + (f" ({p})" if p else "")
 
 
 def p_in_words(p: float | None) -> str:
     """A p value as it is printed; empty where there is none."""
     if p is None:
         return ""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "Holm p < 0.001" if p < 0.001 else f"Holm p = {p:.3f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from hepatica.io.pairing import by_case, case_of, label_files, longest_beginning
 
 #: Grids whose voxels are off by no more than this are one.
 SAME_MM = 0.1
+#: How nnU-Net's images go on after the name of their case.
+_CHANNEL = re.compile(r"_\d{4}$")
 #: How the file with a case's lesion probabilities goes on after its name.
 PROBABILITY = "_tumour_probability.nii.gz"
 
@@ -68,8 +71,8 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
 def images(folder: Path, cases: Collection[str]) -> dict[str, Path]:
     """The image of each of `cases` in a folder, or in an only file; without those that have none.
 
-    The image of ``p01`` is ``p01.nii.gz``, or goes on with a word as in ``p01_t1ce.nii.gz``;
-    among several the first by name.
+    The image of ``p01`` is ``p01.nii.gz``, or goes on with a word as in ``p01_t1ce.nii.gz`` or
+    with a channel as in ``p01_0000.nii.gz``; among several the first by name.
 
     Raises
     ------
@@ -83,7 +86,8 @@ def images(folder: Path, cases: Collection[str]) -> dict[str, Path]:
     files = [p for p in sorted(folder.iterdir()) if io.is_image(p) and not named_as_labels(p)]
     found = {name: p for p in files if (name := io.case_name(p)) in cases}
     for path in files:
-        found.setdefault(longest_beginning(io.case_name(path), cases), path)
+        name = io.case_name(path)
+        found.setdefault(longest_beginning(name, cases) or _CHANNEL.sub("", name), path)
     return {case: path for case, path in found.items() if case in cases}
 
 
@@ -106,12 +110,15 @@ def read_pair(
     InputError
         If the grids differ and it is not to be `resampled`, or a label has no meaning.
     """
-    prediction = _relabel(one.prediction, None)
-    reference = _relabel(one.reference, reference_labels)
+    prediction = _relabel(one.prediction, None, "hepatica evaluate takes no other predictions.")
+    reference = _relabel(one.reference, reference_labels, _SAY_WHICH)
     if not prediction.geometry.matches(reference.geometry, tolerance_mm=SAME_MM):
-        if not resampled:
+        ours, theirs = prediction.geometry.canonical(), reference.geometry.canonical()
+        # The same voxels stored along other axes are the same grid.
+        if not resampled and not ours.matches(theirs, tolerance_mm=SAME_MM):
             raise InputError(
-                f"{one.prediction.name} and {one.reference.name} are not on the same grid.",
+                f"Prediction {one.prediction} and reference {one.reference} are not on the same"
+                f" grid: {_grid(ours)} and {_grid(theirs)}.",
                 "Segment the image that the reference was drawn on, or give --resample.",
             )
         prediction = resample.onto(prediction, reference.geometry)
@@ -138,15 +145,26 @@ def read_probability(one: Pair, geometry: Geometry) -> NDArray[np.float32] | Non
     return resample.onto(volume, geometry).voxels
 
 
-def _relabel(path: Path, meaning: Mapping[str, int] | None) -> LabelMap:
-    """The label map in a file, in our labels."""
+def _grid(geometry: Geometry) -> str:
+    """A grid in a few numbers."""
+    sizes = "×".join(str(n) for n in geometry.shape)
+    spacing = "×".join(f"{mm:.3g}" for mm in geometry.spacing_mm)
+    corner = ", ".join(f"{mm:.1f}" for mm in geometry.affine[:3, 3])
+    return f"{sizes} voxels of {spacing} mm from ({corner})"
+
+
+_SAY_WHICH = "Say which ones of a reference are, as in --reference-labels liver=5,tumour=7."
+
+
+def _relabel(path: Path, meaning: Mapping[str, int] | None, hint: str) -> LabelMap:
+    """The label map in a file, in our labels; `hint` is for one with others."""
     labels = io.read_labelmap(path)
     if meaning is None:
         unknown = sorted(set(np.unique(labels.labels).tolist()) - {int(v) for v in Label})
         if unknown:
             raise InputError(
                 f"{path.name} has labels {unknown}, which are not liver (1) or tumour (2).",
-                "Say which ones of a reference are: --reference-labels liver=1,tumour=2.",
+                hint,
             )
         return labels
     result = np.zeros_like(labels.labels)

@@ -41,6 +41,8 @@ CORRECTIONS = (
     "tumour_added_ml",
     "tumour_removed_ml",
 )
+#: What other evaluations may have written beside.
+STALE = ("methods.csv", "methods.md")
 FROC = ("threshold", "cases", "reference", "found", "sensitivity", "false", "false_per_case")
 LESION_RULE = (
     f"A lesion is found when {FOUND_FROM:.0%} of its voxels or more are labelled tumour; a"
@@ -222,6 +224,9 @@ def write(out: Path, study: Study, minutes: Mapping[str, float] | None = None) -
             raise OutputError(
                 f"{table} is another table.", "Choose another folder for the scores with -o."
             )
+    for stale in (*STALE, "corrections.csv", "froc.csv"):
+        # Ours by name, of an earlier evaluation: it would pass for a part of this one.
+        (out / stale).unlink(missing_ok=True)
     for name, (_, text) in made.items():
         io.write_text(out / name, text)
     io.write_bytes(out / "summary.json", summary_json(study, minutes))
@@ -252,6 +257,12 @@ def text(study: Study) -> str:
             f" {lesions.false} false; F1 of one-to-one matching {_number(lesions.f1)}"
         )
     lines += [f"Without partner: {name}" for name in study.lonely]
+    drawn = [case["parenchyma"].reference_ml for case in study.cases]
+    if drawn and not any(drawn) and None not in drawn and lesions.reference:
+        lines.append(
+            "No reference has parenchyma (1): if the liver was not drawn, say --reference-labels"
+            " tumour=2."
+        )
     return "\n".join([*lines, RULE, *([LESION_RULE] if study.with_lesions else [])])
 
 
@@ -261,6 +272,15 @@ def mean_sd(s: Summary, digits: int = 3) -> str:
         return "-"
     spread = "" if s.sd is None else f" ± {s.sd:.{digits}f}"
     return f"{s.mean:.{digits}f}{spread}"
+
+
+#: What :func:`mean_sd_n` adds.
+COUNTED = "In brackets: how many cases define a score, where not all do."
+
+
+def mean_sd_n(s: Summary) -> str:
+    """The same with the number of cases in brackets, where some do not define it."""
+    return mean_sd(s) + (f" ({s.defined})" if s.undefined and s.defined else "")
 
 
 def _number(value: float | None) -> str:

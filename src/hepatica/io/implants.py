@@ -75,6 +75,8 @@ def pair(images: Path, livers: Path, exclude: Sequence[str] = ()) -> tuple[list[
     if not livers.exists():
         raise InputError(f"{livers} does not exist.", "Check the path.")
     drawn = [p for p in label_files(livers) if not any(fnmatch(p.name, e) for e in exclude)]
+    if images == livers and images.is_dir():
+        drawn = [p for p in drawn if named_as_labels(p)]  # the others are images without one
     found = [p for p in find_inputs(images) if p == images or not named_as_labels(p)]
     if found == [images] and drawn == [livers]:
         return [Host(case_name(images), images, livers)], []

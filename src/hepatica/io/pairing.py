@@ -29,16 +29,22 @@ def case_of(path: Path) -> str:
 def label_files(path: Path) -> list[Path]:
     """Label maps in a folder, or in the case folders that `hepatica segment` wrote there.
 
-    Where some file names end like those of label maps, the others are images. A file is
-    itself; the list may be empty.
+    A file beside one that is called like a label map of the same case is its image. A file
+    is itself; the list may be empty.
     """
     if path.is_file():
         return [path]
     inside = sorted(path.glob("*/*_seg.nii.gz"))
     inside = [p for p in inside if case_name(p) == f"{p.parent.name}_seg"]
     direct = [p for p in sorted(path.iterdir()) if is_image(p)]
-    named = [p for p in direct if named_as_labels(p)]
-    return inside or named or direct
+    cases = {case_of(p) for p in direct if named_as_labels(p)}
+    images = [
+        p
+        for p in direct
+        if not named_as_labels(p)
+        and (case_name(p) in cases or longest_beginning(case_name(p), cases))
+    ]
+    return inside or [p for p in direct if p not in images]
 
 
 def by_case(files: Iterable[Path]) -> dict[str, Path]:

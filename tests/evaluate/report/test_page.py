@@ -156,13 +156,18 @@ def test_overlap_is_in_the_papers_layout(made):
     columns = [row for row in made.rows if row[0] == "Subject"]
     assert columns == [["Subject", "Sensitivity", "Precision", "Dice", "Cases"]]
     for region, name in page.SUBJECTS.items():
-        means = [mean_sd(STUDY.summary(region, s)) for s in ("sensitivity", "precision", "dice")]
-        known = sum(v is not None for v in STUDY.values(region, "dice"))
-        assert made.row(name) == [*means, f"{known} of 3"]
+        means = []
+        for one in ("sensitivity", "precision", "dice"):
+            known = sum(v is not None for v in STUDY.values(region, one))
+            n = "" if known == 3 else f" ({known})"
+            means.append(mean_sd(STUDY.summary(region, one)) + n)
+        assert made.row(name) == [*means, "3"]
         pooled = STUDY.pooled(region)
         together = (pooled.sensitivity, pooled.precision, pooled.dice)
         assert made.row(f"{name}, pooled voxels") == [*(f"{v:.3f}" for v in together), ""]
     assert made.row("Liver, whole")[2] == "0.889 ± 0.192"
+    # One lesion found, none predicted, a false one: each score has cases of its own.
+    assert [row[1:] for row in made.rows if row[0] == "Tumours"][0][3] == "3"
 
 
 def test_distances_stand_below_their_region(made):

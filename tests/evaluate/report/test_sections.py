@@ -42,7 +42,7 @@ def test_methods_are_in_the_layout_of_the_papers_first_table():
     assert at[0][:4] == ["Liver, whole", "1.000 ± 0.000", "1.000 ± 0.000", "1.000 ± 0.000"]
     # Nothing was predicted: no precision, nothing found.
     assert at[2][:4] == ["Tumours", "0.000 ± 0.000", "-", "0.000 ± 0.000"]
-    assert at[2][4].startswith("p = ")
+    assert at[2][4].startswith("Holm p = ")
     first = made.rows[names.index("good") + 1]
     assert first[4] == "-"
     paper = made.rows[names.index("paper, test set #1") + 2]

@@ -9,12 +9,15 @@ from pathlib import Path
 from hepatica import io
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.evaluate.report import contours, page
+from hepatica.evaluate.report.figures import FIGURES as ALL
 from hepatica.evaluate.study import Study
 
 #: Label maps of a case on its reference's grid, and its image if there is one.
 Read = Callable[[str], tuple[LabelMap, LabelMap, Volume | None]]
 
 PAGE, FIGURES, CASES = "report.html", "figures", "cases"
+#: So many of the best cases, and of the worst, are drawn.
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ def write(
     svgs, pictures = {}, {}
     for folder in (FIGURES, CASES):
         io.make_folder(out / folder)
+    stale = [out / FIGURES / f"{name}.{kind}" for name in ALL for kind in ("png", "svg")]
+    stale += [out / CASES / look.file for look in _named(("",) * SHOWN, ("",) * SHOWN)]
+    for path in stale:
+        path.unlink(missing_ok=True)  # of an earlier evaluation
     for name, (png, svg) in (drawn or {}).items():
         io.write_bytes(out / FIGURES / f"{name}.png", png)
         io.write_bytes(out / FIGURES / f"{name}.svg", svg)
@@ -70,7 +77,10 @@ def write(
 
 def looks(study: Study) -> tuple[Look, ...]:
     """The cases of a study that are drawn: the best three and the worst three."""
-    best, worst = contours.choose(study)
+    return _named(*contours.choose(study, SHOWN))
+
+
+def _named(best: Sequence[str], worst: Sequence[str]) -> tuple[Look, ...]:
     return tuple(
         Look(case, f"{word} Dice", f"{word.lower()}_{n}.png")
         for word, cases in (("Highest", best), ("Lowest", worst))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 #: More names than that would run into each other, longer ones are shortened in the middle.
 MOST_NAMES, LONGEST_NAME = 80, 20
 #: Thresholds that a free-response curve names.
-NAMED_THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
+NAMED_THRESHOLDS = (0.1, 0.5, 0.9)
 #: So many signs have room side by side; names of more stand upright.
 LEVEL_SIGNS = 90
 
@@ -182,7 +182,7 @@ def free_response(study: Study) -> Figure:
         if p.threshold in NAMED_THRESHOLDS:
             at = (p.false_per_case, p.sensitivity or 0.0)
             axes.annotate(f"{p.threshold:g}", at, (4, -12), textcoords="offset points", fontsize=8)
-    axes.set(ylim=(0, 1), ylabel="lesions found", xlabel="false lesions per case")
+    axes.set(ylim=(0, 1), ylabel="share of lesions found", xlabel="false lesions per case")
     axes.set_xlim(0, 1.1 * max(false) or 1)
     axes.grid(alpha=0.3)
     axes.set_title(

@@ -15,7 +15,7 @@ from hepatica.evaluate.report.words import interval, number, one_line, several
 from hepatica.evaluate.scores import REGIONS, RULE, CaseScores
 from hepatica.evaluate.statistics import Summary
 from hepatica.evaluate.study import Study
-from hepatica.evaluate.tables import LESION_RULE, mean_sd, summary
+from hepatica.evaluate.tables import COUNTED, LESION_RULE, mean_sd, mean_sd_n, summary
 
 #: Regions by the names that the paper's tables have for them.
 SUBJECTS = {"liver": "Liver, whole", "parenchyma": "Liver parenchyma", "tumour": "Tumours"}
@@ -106,11 +106,11 @@ def _overlap(study: Study) -> str:
         found = [study.summary(region, name) for name in OVERLAPS]
         pooled = study.pooled(region)
         together = [number(getattr(pooled, name), 3) for name in OVERLAPS]
-        rows.append((SUBJECTS[region], *map(mean_sd, found), _defined(found[-1])))
+        rows.append((SUBJECTS[region], *map(mean_sd_n, found), str(len(study.cases))))
         rows.append((f"{SUBJECTS[region]}, pooled voxels", *together, ""))
     head = ("Subject", *OVERLAPS.values(), "Cases")
     words = "Mean ± SD over cases, in the layout of the paper's Table 2; pooled voxels count all"
-    return table(head, rows) + rule(f"{words} cases as if they were one. {RULE}")
+    return table(head, rows) + rule(f"{words} cases as if they were one. {COUNTED} {RULE}")
 
 
 def _distances(study: Study) -> str:

@@ -13,7 +13,7 @@ from hepatica.evaluate.report.page import OVERLAPS, SUBJECTS
 from hepatica.evaluate.report.words import number, one_line
 from hepatica.evaluate.statistics import Summary
 from hepatica.evaluate.study import Study
-from hepatica.evaluate.tables import mean_sd
+from hepatica.evaluate.tables import mean_sd, mean_sd_n
 
 #: How a correction changed a label map, in the words of the page.
 CHANGED = {
@@ -43,7 +43,7 @@ def compared(rows: Sequence[methods.Row], left_out: Sequence[str], published: bo
             if (method, region, "dice") not in by:
                 continue
             found = [by[method, region, name] for name in OVERLAPS]
-            cells = [mean_sd(row.summary) for row in found]
+            cells = [mean_sd_n(row.summary) for row in found]
             lines.append((subject, *cells, p_in_words(found[-1].p_holm) or "-"))
     for paper, reported in PUBLISHED.items() if published else ():
         lines.append((paper,))
@@ -51,7 +51,7 @@ def compared(rows: Sequence[methods.Row], left_out: Sequence[str], published: bo
             if (region, "dice") in reported:
                 cells = ["{:.3f} ± {:.3f}".format(*reported[region, name]) for name in OVERLAPS]
                 lines.append((subject, *cells, "-"))
-    head = ("Subject", *OVERLAPS.values(), "Dice against the first")
+    head = ("Subject", *OVERLAPS.values(), "Dice against the first, Holm p")
     missing = f" Not with all methods: {', '.join(map(one_line, left_out))}." if left_out else ""
     paper_rule = " What the paper reports is of other patients." if published else ""
     return table(head, lines) + rule(f"{methods.RULE}{missing}{paper_rule}")
