@@ -46,6 +46,7 @@ def test_a_voxel_at_the_threshold_counts_and_half_of_a_lesion_is_enough(referenc
 def test_nothing_there():
     points = curve(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, bool))
     assert all((p.found, p.reference, p.false, p.sensitivity) == (0, 0, 0, None) for p in points)
+    assert [(p.cases, p.false_per_case) for p in points] == [(1, 0)] * len(THRESHOLDS)
 
 
 def test_cases_are_pooled(reference):

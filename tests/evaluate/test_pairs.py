@@ -6,9 +6,9 @@ import pytest
 from hepatica import io
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry
-from hepatica.core.volume import LabelMap
-from hepatica.evaluate.pairs import images, pair, read_pair
-from hepatica.io import write_labelmap
+from hepatica.core.volume import LabelMap, Volume
+from hepatica.evaluate.pairs import Pair, images, pair, read_pair, read_probability
+from hepatica.io import write_labelmap, write_volume
 from hepatica.io.pairing import label_files
 
 
@@ -73,3 +73,17 @@ def test_another_grid_and_other_labels_are_said_with_their_side(tmp_path):
     with pytest.raises(InputError, match="labels") as wrong:
         read_pair(one)
     assert "--reference-labels" not in wrong.value.hint
+
+
+def test_probabilities_come_onto_the_grid_of_the_reference(tmp_path):
+    coarse = Geometry.from_spacing((10, 10, 10), 2)
+    chance = np.full(coarse.shape, 0.5, np.float32)
+    chance[0] = 0.25  # an image of one value is refused
+    path = tmp_path / "p1_tumour_probability.nii.gz"
+    write_volume(path, Volume(chance, coarse))
+    one = Pair("p1", tmp_path / "p1_seg.nii.gz", tmp_path / "r.nii.gz")
+    fine = coarse.regrid((20, 20, 20), 1)
+    found = read_probability(one, fine)
+    assert found.shape == fine.shape
+    assert found[4:8, 4:8, 4:8] == pytest.approx(0.5)
+    assert read_probability(Pair("p2", tmp_path / "p2_seg.nii.gz", one.reference), fine) is None

@@ -48,6 +48,7 @@ def test_icc_of_the_book():
     assert icc(np.array(ratings, float)) == pytest.approx(0.29, abs=0.005)
     assert icc(np.array([[1.0, 1.0], [4.0, 4.0]])) == pytest.approx(1)
     assert icc(np.ones((5, 2))) is None
+    assert icc(np.full((3, 2), 0.1)) is None  # whose mean is not 0.1
     assert icc(np.ones((1, 2))) is None
 
 

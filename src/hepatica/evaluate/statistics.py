@@ -93,7 +93,8 @@ class Agreement:
 def icc(ratings: NDArray[np.float64]) -> float | None:
     """ICC(2,1) of (cases, raters); None where it is not defined."""
     n, k = ratings.shape
-    if n < 2:
+    # Means of equal numbers may differ from them by a rounding.
+    if n < 2 or np.ptp(ratings) == 0:
         return None
     whole = ratings.mean()
     of_cases = k * np.square(ratings.mean(axis=1) - whole).sum() / (n - 1)

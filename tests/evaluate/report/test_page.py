@@ -166,8 +166,6 @@ def test_overlap_is_in_the_papers_layout(made):
         together = (pooled.sensitivity, pooled.precision, pooled.dice)
         assert made.row(f"{name}, pooled voxels") == [*(f"{v:.3f}" for v in together), ""]
     assert made.row("Liver, whole")[2] == "0.889 ± 0.192"
-    # One lesion found, none predicted, a false one: each score has cases of its own.
-    assert [row[1:] for row in made.rows if row[0] == "Tumours"][0][3] == "3"
 
 
 def test_distances_stand_below_their_region(made):
