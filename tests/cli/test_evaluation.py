@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hepatica import cli
-from hepatica.core.errors import InputError
+from hepatica.core.errors import InputError, OutputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.io import write_labelmap, write_volume
@@ -129,6 +129,48 @@ def test_the_report_shows_figures_and_cases_over_their_images(folders):
     drawn = {p.name for p in (out / "figures").iterdir()}
     assert {"dice_by_case.png", "dice_by_case.svg", "lesions_confusion.png"} <= drawn
     assert "free_response.png" not in drawn
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_case_that_cannot_be_scored_is_named_and_the_others_go_on(folders, workers):
+    (folders / "good" / "p2_seg.nii.gz").write_bytes(b"not an image")
+    out = folders / "out"
+    done = call(folders / "good", folders / "truth", "-o", out, "--workers", workers)
+    assert done.exit_code == 3
+    assert "Not scored: p2: p2_seg.nii.gz" in done.output
+    told = json.loads((out / "summary.json").read_text())
+    assert told["cases"] == 3
+    assert list(told["failed"]) == ["p2"]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "3 cases; 1 more could not be scored;" in page
+    assert "Not scored: p2:" in page
+
+
+def test_without_any_case_there_is_nothing_to_write(folders):
+    for path in (folders / "good").iterdir():
+        path.write_bytes(b"not an image")
+    done = call(folders / "good", folders / "truth", "-o", folders / "out")
+    assert done.exit_code == 1
+    assert not (folders / "out").exists()
+
+
+def test_a_place_that_is_taken_is_refused_before_anything_is_scored(folders, monkeypatch):
+    monkeypatch.setattr("hepatica.evaluate.study.evaluate", None)
+    (folders / "file").write_text("mine")
+    done = call(folders / "good", folders / "truth", "-o", folders / "file")
+    assert isinstance(done.exception, OutputError)
+    (folders / "other").mkdir()
+    (folders / "other" / "froc.csv").write_text("mine,too\n")
+    done = call(folders / "good", folders / "truth", "-o", folders / "other")
+    assert isinstance(done.exception, OutputError)
+
+
+def test_minutes_of_no_case_are_named(folders):
+    minutes = folders / "minutes.csv"
+    minutes.write_text("case,minutes\np1,10\np02,20\n")
+    out = folders / "out"
+    done = call(folders / "poor", folders / "truth", "-o", out, "--corrections", minutes)
+    assert "Minutes of no case: p02" in done.output
 
 
 def test_nothing_of_an_earlier_evaluation_is_left(folders):

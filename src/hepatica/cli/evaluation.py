@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hepatica.cli.console import FAILED, app, errors, meaning, plain
+from hepatica.cli.console import FAILED, SOME_FAILED, app, errors, meaning, plain
 from hepatica.core.errors import ResourceError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def evaluate(
     from hepatica.evaluate import methods, pairs, report, tables
     from hepatica.evaluate.corrections import read_minutes
     from hepatica.evaluate.report import figures, sections
-    from hepatica.evaluate.study import Study
+    from hepatica.evaluate.study import Failure, Study
     from hepatica.evaluate.study import evaluate as score
 
     meant = meaning(reference_labels)
@@ -62,13 +62,18 @@ def evaluate(
     found = {called: _paired(folder, references) for called, folder in folders.items()}
     first = {one.case: one for one in found[name][0]}
     shown = {} if images is None else pairs.images(images, first)
-    studies = {
-        called: Study(
-            tuple(score(paired, meant, resampled=resample, workers=workers)), tuple(lonely)
-        )
-        for called, (paired, lonely) in found.items()
-    }
+    tables.require_own(out)
+    studies = {}
+    for called, (paired, lonely) in found.items():
+        failures: list[Failure] = []
+        scores = score(paired, meant, resampled=resample, workers=workers, failures=failures)
+        studies[called] = Study(tuple(scores), tuple(lonely), tuple(failures))
+    failed = [(called, one) for called, s in studies.items() for one in s.failures]
+    for called, failure in failed:
+        errors.print(f"Error: {called}, {failure.case}: {failure.error}", style="red", markup=False)
     study = studies[name]
+    if not study.cases:
+        raise typer.Exit(FAILED)
     tables.write(out, study, minutes)
     plain(tables.text(study))
     extra = [] if minutes is None else [("Corrections", sections.corrected(study, minutes))]
@@ -90,7 +95,11 @@ def evaluate(
     report.write(out, study, title, _reader(first, shown, meant, resample), extra, drawn)
     if images is not None and (bare := sorted(first.keys() - shown.keys())):
         plain(f"Without image: {', '.join(bare)}")
+    if minutes is not None and (strange := sorted(minutes.keys() - first.keys())):
+        plain(f"Minutes of no case: {', '.join(strange)}")
     plain(f"Report: {out / report.PAGE}")
+    if failed:
+        raise typer.Exit(SOME_FAILED)
 
 
 def _paired(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:

@@ -63,7 +63,7 @@ def shared(studies: Mapping[str, Study]) -> tuple[dict[str, Study], list[str]]:
             f"{', '.join(studies)} have no case in common.", "Give predictions of the same cases."
         )
     cut = {
-        name: Study(tuple(c for c in study.cases if c.case in common), study.lonely)
+        name: Study(tuple(c for c in study.cases if c.case in common), study.lonely, study.failures)
         for name, study in studies.items()
     }
     return cut, sorted(everything - common)

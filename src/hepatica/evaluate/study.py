@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from hepatica.core.errors import InputError
 from hepatica.evaluate.froc import Point, pooled
 from hepatica.evaluate.lesions import Lesions
 from hepatica.evaluate.overlap import Overlap
@@ -13,6 +14,14 @@ from hepatica.evaluate.pairs import Pair, read_pair, read_probability
 from hepatica.evaluate.scores import CaseScores, score
 from hepatica.evaluate.statistics import Agreement, Summary
 from hepatica.io.workers import in_order
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that could not be scored, and why."""
+
+    case: str
+    error: InputError
 
 
 @dataclass(frozen=True)
@@ -25,10 +34,13 @@ class Study:
         In order of name.
     lonely
         Cases of which there is only a prediction, or only a reference.
+    failures
+        Cases that could not be scored.
     """
 
     cases: tuple[CaseScores, ...]
     lonely: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     def values(self, region: str, name: str) -> list[float | None]:
         """One of `SCORES` of a region, case by case."""
@@ -81,6 +93,7 @@ def evaluate(
     *,
     resampled: bool = False,
     workers: int = 1,
+    failures: list[Failure] | None = None,
 ) -> Iterator[CaseScores]:
     """Score every pair, in order; only scores are kept, whatever the number of cases.
 
@@ -91,17 +104,34 @@ def evaluate(
         name was not drawn: its scores are undefined, and ``liver`` alone is the whole liver.
     workers
         Processes that score.
+    failures
+        Takes the cases that cannot be scored; the others go on. None: the first one raises.
 
     Raises
     ------
     InputError
-        If a label map cannot be read, or a pair does not fit together.
+        If a label map cannot be read or a pair does not fit together, and `failures` is None.
     """
     work = partial(_scored, reference_labels, resampled)
-    return in_order(work, pairs, min(workers, len(pairs)))
+    for found in in_order(work, pairs, min(workers, len(pairs))):
+        if isinstance(found, CaseScores):
+            yield found
+        elif failures is None:
+            raise found.error
+        else:
+            failures.append(found)
 
 
-def _scored(reference_labels: Mapping[str, int] | None, resampled: bool, one: Pair) -> CaseScores:
+def _scored(
+    reference_labels: Mapping[str, int] | None, resampled: bool, one: Pair
+) -> CaseScores | Failure:
+    try:
+        return _score(reference_labels, resampled, one)
+    except InputError as error:
+        return Failure(one.case, error)
+
+
+def _score(reference_labels: Mapping[str, int] | None, resampled: bool, one: Pair) -> CaseScores:
     prediction, reference = read_pair(one, reference_labels, resampled=resampled)
     drawn = ("liver", "tumour") if reference_labels is None else tuple(reference_labels)
     probability = read_probability(one, reference.geometry) if "tumour" in drawn else None

@@ -44,6 +44,13 @@ CORRECTIONS = (
 #: What other evaluations may have written beside.
 STALE = ("methods.csv", "methods.md")
 FROC = ("threshold", "cases", "reference", "found", "sensitivity", "false", "false_per_case")
+#: What :func:`write` writes and replaces.
+OWN = {
+    "cases.csv": CASES,
+    "lesions.csv": LESIONS,
+    "corrections.csv": CORRECTIONS,
+    "froc.csv": FROC,
+}
 LESION_RULE = (
     f"A lesion is found when {FOUND_FROM:.0%} of its voxels or more are labelled tumour; a"
     " predicted one is false when it touches none that is there. Matched are pairs, one to one,"
@@ -153,6 +160,7 @@ def summary(study: Study, minutes: Mapping[str, float] | None = None) -> dict[st
         "rule": f"{RULE} {LESION_RULE}",
         "cases": len(study.cases),
         "without_partner": list(study.lonely),
+        "failed": {f.case: f.error.message for f in study.failures},
         "regions": {
             region: {name: asdict(study.summary(region, name)) for name in SCORES}
             | {"pooled": _pooled(study, region)}
@@ -213,23 +221,36 @@ def write(out: Path, study: Study, minutes: Mapping[str, float] | None = None) -
         If they cannot be written, or a table there is another one of that name.
     """
     io.make_folder(out)
+    require_own(out)
     made = {"cases.csv": (CASES, cases_csv(study)), "lesions.csv": (LESIONS, lesions_csv(study))}
     if minutes is not None:
         made["corrections.csv"] = (CORRECTIONS, corrections_csv(study, minutes))
     if study.froc:
         made["froc.csv"] = (FROC, froc_csv(study))
-    for name, (columns, _) in made.items():
-        table = out / name
-        if table.is_file() and not _begins(table, ",".join(columns[:2])):
-            raise OutputError(
-                f"{table} is another table.", "Choose another folder for the scores with -o."
-            )
     for stale in (*STALE, "corrections.csv", "froc.csv"):
         # Ours by name, of an earlier evaluation: it would pass for a part of this one.
         (out / stale).unlink(missing_ok=True)
     for name, (_, text) in made.items():
         io.write_text(out / name, text)
     io.write_bytes(out / "summary.json", summary_json(study, minutes))
+
+
+def require_own(out: Path) -> None:
+    """Refuse a place for scores before they are computed.
+
+    Raises
+    ------
+    OutputError
+        If `out` is a file, or a table in it is another one of that name.
+    """
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file.", "Choose a folder for the scores with -o.")
+    for name, columns in OWN.items():
+        table = out / name
+        if table.is_file() and not _begins(table, ",".join(columns[:2])):
+            raise OutputError(
+                f"{table} is another table.", "Choose another folder for the scores with -o."
+            )
 
 
 def _begins(table: Path, columns: str) -> bool:
@@ -257,6 +278,7 @@ def text(study: Study) -> str:
             f" {lesions.false} false; F1 of one-to-one matching {_number(lesions.f1)}"
         )
     lines += [f"Without partner: {name}" for name in study.lonely]
+    lines += [f"Not scored: {f.case}: {f.error.message}" for f in study.failures]
     drawn = [case["parenchyma"].reference_ml for case in study.cases]
     if drawn and not any(drawn) and None not in drawn and lesions.reference:
         lines.append(

@@ -83,6 +83,10 @@ def headline(study: Study) -> str:
     if not study.cases:
         return "No case was scored."
     parts = [several(len(study.cases), "case")]
+    if study.failures:
+        parts.append(f"{len(study.failures)} more could not be scored")
+    if study.lonely:
+        parts.append(f"{len(study.lonely)} without partner")
     for region, name in (("liver", "the liver"), ("tumour", "the tumours")):
         s = study.summary(region, "dice")
         if s.mean is None:
@@ -209,6 +213,7 @@ def _rules(study: Study) -> str:
         lines.append(f"Without partner, and so not scored: {names}.")
     else:
         lines.append("Every prediction had a reference, and every reference a prediction.")
+    lines += [f"Not scored: {one_line(f.case)}: {f.error.message}" for f in study.failures]
     return "\n".join(f"<p>{text(line)}</p>" for line in lines)
 
 
