@@ -21,10 +21,11 @@ from pydicom.uid import EncapsulatedPDFStorage, SecondaryCaptureImageStorage
 
 from hepatica import io
 from hepatica.core.errors import InputError, OutputError
-from hepatica.io.dicom import anonymization, conversion, leaks, profile
+from hepatica.io.dicom import anonymization, conversion, files, leaks, profile
 from hepatica.io.dicom.identity import Identity
 from hepatica.io.dicom.profile import Options, Profile
 from hepatica.io.dicom.pseudonyms import Key
+from hepatica.io.dicom.study import scan
 from tests import studies
 from tests.studies import AXIAL, enhanced, write
 
@@ -281,6 +282,15 @@ def test_private_texts_that_repeat_technical_ones_tell_nothing(voxels: Any, tmp_
     written = pydicom.dcmread(next((tmp_path / "out").rglob("*.dcm")))
     assert written.Manufacturer == "Imagemakers"
     assert list(written.ImageType) == ["ORIGINAL", "PRIMARY", "M_FFE"]
+
+
+def test_what_was_empty_is_not_stated_afterwards(voxels: Any, tmp_path: Path) -> None:
+    source = write(tmp_path / "study", voxels, SeriesDescription="T1 nativ", ContrastBolusAgent="")
+    anonymization.run(source, tmp_path / "out")
+    for path in (tmp_path / "out").rglob("*.dcm"):
+        assert pydicom.dcmread(path).ContrastBolusAgent == ""
+    with files.opened(tmp_path / "out") as opened:
+        assert scan("out", opened).volumes[0].judgement.enhanced is None
 
 
 @pytest.mark.data

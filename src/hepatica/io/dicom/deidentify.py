@@ -135,6 +135,9 @@ class Deidentifier:
             return DataElement(tag, vr, value)
         if rule.action == "Z":
             return DataElement(tag, vr, [] if vr == "SQ" else None)
+        if rule.action == "D" and "Z" in rule.code and value in (None, ""):
+            # A dummy would state something, such as a contrast agent, where nothing was.
+            return DataElement(tag, vr, None)
         if rule.action == "D":
             return None if value in (None, "") and vr == "SQ" else self._replaced(tag, vr)
         if rule.action == "U":
