@@ -293,6 +293,27 @@ def test_what_was_empty_is_not_stated_afterwards(voxels: Any, tmp_path: Path) ->
         assert scan("out", opened).volumes[0].judgement.enhanced is None
 
 
+def test_nothing_hides_behind_the_pixels(voxels: Any, tmp_path: Path) -> None:
+    def append(k: int, data: Any) -> None:
+        data.PixelData += b"Unheard^Of"
+
+    source = write(tmp_path / "study", voxels, change=append)
+    report = anonymization.run(source, tmp_path / "out").report
+    assert report.files_written == voxels.shape[2]
+    assert not grep(tmp_path / "out", ["Unheard"])
+    np.testing.assert_array_equal(io.read(tmp_path / "out").voxels, voxels)
+
+
+def test_an_overlay_in_the_pixels_is_left_out(voxels: Any, tmp_path: Path) -> None:
+    def drawn(k: int, data: Any) -> None:
+        data.add_new(0x60020100, "US", 16)
+        data.add_new(0x60020102, "US", 15 if k == 0 else 0)
+
+    source = write(tmp_path / "study", voxels, change=drawn)
+    (left,) = anonymization.run(source, tmp_path / "out").report.files_left_out
+    assert "overlay" in left.reason
+
+
 @pytest.mark.data
 def test_real_slices(data: Path, tmp_path: Path) -> None:
     source = data / "mri_t1_chaos" / "chaos_10" / "dicom" / "InPhase"
