@@ -314,6 +314,15 @@ def test_an_overlay_in_the_pixels_is_left_out(voxels: Any, tmp_path: Path) -> No
     assert "overlay" in left.reason
 
 
+def test_ideographic_names_of_two_characters(voxels: Any, tmp_path: Path) -> None:
+    name = "\u5c71\u7530"
+    tags = {"PatientName": f"Yamada^Tarou={name}^\u592a\u90ce", "ReceiveCoilName": f"C {name}"}
+    report = anonymization.run(write(tmp_path / "study", voxels, **tags), tmp_path / "out").report
+    assert report.files_written == voxels.shape[2]
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.is_dir() or name.encode() not in path.read_bytes()
+
+
 @pytest.mark.data
 def test_real_slices(data: Path, tmp_path: Path) -> None:
     source = data / "mri_t1_chaos" / "chaos_10" / "dicom" / "InPhase"
