@@ -172,6 +172,13 @@ def test_what_series_are_called(
     assert own.reasons
 
 
+def test_fat_that_is_suppressed_is_not_fat_alone(voxels: Any, tmp_path: Path) -> None:
+    for name, suits in (("T1 fat suppressed portal", True), ("T1 dixon fat portal", False)):
+        write(tmp_path / name, voxels, SeriesDescription=name)
+        (found,) = scanned(tmp_path / name).volumes
+        assert found.judgement.is_t1ce is suits
+
+
 def test_axial_before_coronal(voxels: Any, other: Any, tmp_path: Path) -> None:
     from hepatica.core.geometry import Geometry
 

@@ -26,11 +26,14 @@ _KINDS = {
     "T2": r"t2|haste|ss-?fse|sshot|mrcp|trufi|fiesta|b-?tfe|space|blade|propeller|\btse\b",
     "T1": r"t1|vibe|lava|thrive|flash|f?spgr|fgre|dixon|twist|disco|starvibe|quick3d|\btfe\b",
 }
-_FAT = r"fat.?sat|\bfs\b|spair|spir\b|water|\bw\b|\bspecial\b|thrive"
+_FAT = r"fat.?(sat|sup)|\bfs\b|spair|spir\b|water|\bw\b|\bspecial\b|thrive"
 _OPPOSED = r"opp|out.?(of)?.?phase|\bop\b"
 _IN_PHASE = r"\bin.?phase|\bip\b|\bin\b"
-_FAT_ONLY = r"\bfat\b(?!.?sat)|\bf\b"
-_BEFORE = r"\bpre\b|pre[- ]?(contrast|gd|kontrast)|nativ|unenhanced|without|\bohne\b|\bnon.?con"
+_FAT_ONLY = r"\bfat\b(?!.?(sat|sup))|\bf\b"
+_BEFORE = (
+    r"\bpre\b|pre[- ]?(contrast|gd|kontrast)|nativ|unenhanced"
+    r"|(?<!with and )without(?! (and|&) with\b)|(?<!mit und )\bohne\b(?! und mit\b)|\bnon.?con"
+)
 _AFTER = (
     r"post|\bgd\b|gado|[+]c\b|\bc[+]|\bce\b|\bkm\b|contrast|enhanc|\bdyn|multi.?phase"
     r"|primovist|eovist"
