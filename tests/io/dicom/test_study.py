@@ -516,6 +516,19 @@ def test_echoes_between_each_others_slices_are_two_volumes(
     assert [v.stack.shape for v in found] == [voxels.shape, other.shape]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_of_any_method(method: int, voxels: Any, tmp_path: Path) -> None:
+    path = tmp_path / "study.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for file in sorted(write(tmp_path / "study", voxels).iterdir()):
+            archive.write(file, file.name)
+    content = bytearray(path.read_bytes())
+    content[60:200] = b"\xff" * 140
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        io.read(path)
+
+
 @pytest.mark.data
 def test_real_phases_poured_into_one_folder(data: Path, tmp_path: Path) -> None:
     """CHAOS 10: both phases share one series, and their instance numbers interleave."""
