@@ -466,6 +466,12 @@ def test_keys(tmp_path: Path) -> None:
         anonymization.key_beside(tmp_path, tmp_path / "inside.json")
 
 
+@pytest.mark.parametrize("vr", ["DA", "DT", "CS", "UI", "SQ", "US", "UN"])
+def test_private_attributes_go_under_all_options(vr: str) -> None:
+    for options in (Options(), Options(True, True, True)):
+        assert Profile(options).rule(Tag(0x0009, 0x1010), vr).action == "X"
+
+
 def test_the_table() -> None:
     """Attributes whose actions anybody can look up in PS3.15."""
     basic = Profile(Options())

@@ -471,6 +471,13 @@ def test_a_dicomdir_that_leads_outside(parts: list[str], tmp_path: Path) -> None
     refused(dicomdir(tmp_path, parts), "names a file outside its folder")
 
 
+def test_a_dicomdir_whose_link_leads_outside(voxels: Any, tmp_path: Path) -> None:
+    outside = write(tmp_path / "other", voxels)
+    (tmp_path / "medium").mkdir()
+    (tmp_path / "medium" / "A").symlink_to(outside)
+    refused(dicomdir(tmp_path / "medium", ["A", "IM0000"]), "outside its folder")
+
+
 def test_deep_nesting_is_refused(voxels: Any, tmp_path: Path) -> None:
     data = next(studies.slices(voxels))
     deep = Dataset()
