@@ -284,8 +284,9 @@ def test_private_texts_that_repeat_technical_ones_tell_nothing(voxels: Any, tmp_
     assert list(written.ImageType) == ["ORIGINAL", "PRIMARY", "M_FFE"]
 
 
-def test_what_was_empty_is_not_stated_afterwards(voxels: Any, tmp_path: Path) -> None:
-    source = write(tmp_path / "study", voxels, SeriesDescription="T1 nativ", ContrastBolusAgent="")
+@pytest.mark.parametrize("agent", ["", "NONE"])
+def test_no_agent_is_none_afterwards(agent: str, voxels: Any, tmp_path: Path) -> None:
+    source = write(tmp_path / "study", voxels, ContrastBolusAgent=agent)
     anonymization.run(source, tmp_path / "out")
     for path in (tmp_path / "out").rglob("*.dcm"):
         assert pydicom.dcmread(path).ContrastBolusAgent == ""

@@ -53,6 +53,8 @@ _WORTH = {"portal venous": 5, "delayed": 4, "hepatobiliary": 3, "arterial": 2, "
 _GRADIENT_TE_MS, _T2_TE_MS = 12.0, 40.0
 #: Share of head-foot in the normal of slices that lie across the body.
 _ACROSS = 0.7
+#: What is written where a contrast agent would be named, and none was given.
+NO_AGENT = frozenset({"none", "no", "nein", "0"})
 #: Order of a dynamic run of four or more volumes.
 ORDER = ("before contrast", "arterial", "portal venous", "delayed")
 #: Words of ours that a series may well be called by, too.
@@ -240,7 +242,7 @@ def _enhanced(stack: Stack, text: str, phase: str, reasons: list[str]) -> bool |
     if phase == "before contrast":
         return False
     agent = facts["ContrastBolusAgent"].strip().lower()
-    if agent in ("none", "no", "nein", "0"):
+    if agent in NO_AGENT:
         reasons.append("no contrast agent, it says")
         return False
     if agent or facts["ContrastBolusAgentSequence"] or facts["ContrastBolusVolume"]:
