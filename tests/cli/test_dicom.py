@@ -206,3 +206,10 @@ def test_segment_asks_for_a_series(run, voxels, tiny_bundle, tmp_path):
     assert "p1 holds 2 volumes" in err
     assert "--series 1" in err
     assert run("segment", tmp_path / "p1", "--series", "2", *words)[0] == 0
+
+
+def test_a_key_without_anonymize_is_wrong_use(run, study, tmp_path):
+    code, _, err = run("convert", study, "-o", tmp_path / "out", "--key", tmp_path / "k.json")
+    assert code == 2
+    assert "--anonymize" in err
+    assert not (tmp_path / "out").exists()

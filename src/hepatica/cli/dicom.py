@@ -45,6 +45,8 @@ def convert(
 
     Example: hepatica convert study/ -o volumes
     """
+    if key is not None and not anonymize:
+        raise typer.BadParameter("a key is for --anonymize.", param_hint="--key")
     from hepatica.io.dicom import conversion
 
     with _spinner(quiet or as_json) as progress:

@@ -21,10 +21,11 @@ from pydicom.uid import EncapsulatedPDFStorage, SecondaryCaptureImageStorage
 
 from hepatica import io
 from hepatica.core.errors import InputError, OutputError
-from hepatica.io.dicom import anonymization, conversion, leaks, profile
+from hepatica.io.dicom import anonymization, conversion, files, leaks, profile
 from hepatica.io.dicom.identity import Identity
 from hepatica.io.dicom.profile import Options, Profile
 from hepatica.io.dicom.pseudonyms import Key
+from hepatica.io.dicom.study import scan
 from tests import studies
 from tests.studies import AXIAL, enhanced, write
 
@@ -283,6 +284,46 @@ def test_private_texts_that_repeat_technical_ones_tell_nothing(voxels: Any, tmp_
     assert list(written.ImageType) == ["ORIGINAL", "PRIMARY", "M_FFE"]
 
 
+@pytest.mark.parametrize("agent", ["", "NONE"])
+def test_no_agent_is_none_afterwards(agent: str, voxels: Any, tmp_path: Path) -> None:
+    source = write(tmp_path / "study", voxels, ContrastBolusAgent=agent)
+    anonymization.run(source, tmp_path / "out")
+    for path in (tmp_path / "out").rglob("*.dcm"):
+        assert pydicom.dcmread(path).ContrastBolusAgent == ""
+    with files.opened(tmp_path / "out") as opened:
+        assert scan("out", opened).volumes[0].judgement.enhanced is None
+
+
+def test_nothing_hides_behind_the_pixels(voxels: Any, tmp_path: Path) -> None:
+    def append(k: int, data: Any) -> None:
+        data.PixelData += b"Unheard^Of"
+
+    source = write(tmp_path / "study", voxels, change=append)
+    report = anonymization.run(source, tmp_path / "out").report
+    assert report.files_written == voxels.shape[2]
+    assert not grep(tmp_path / "out", ["Unheard"])
+    np.testing.assert_array_equal(io.read(tmp_path / "out").voxels, voxels)
+
+
+def test_an_overlay_in_the_pixels_is_left_out(voxels: Any, tmp_path: Path) -> None:
+    def drawn(k: int, data: Any) -> None:
+        data.add_new(0x60020100, "US", 16)
+        data.add_new(0x60020102, "US", 15 if k == 0 else 0)
+
+    source = write(tmp_path / "study", voxels, change=drawn)
+    (left,) = anonymization.run(source, tmp_path / "out").report.files_left_out
+    assert "overlay" in left.reason
+
+
+def test_ideographic_names_of_two_characters(voxels: Any, tmp_path: Path) -> None:
+    name = "\u5c71\u7530"
+    tags = {"PatientName": f"Yamada^Tarou={name}^\u592a\u90ce", "ReceiveCoilName": f"C {name}"}
+    report = anonymization.run(write(tmp_path / "study", voxels, **tags), tmp_path / "out").report
+    assert report.files_written == voxels.shape[2]
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.is_dir() or name.encode() not in path.read_bytes()
+
+
 @pytest.mark.data
 def test_real_slices(data: Path, tmp_path: Path) -> None:
     source = data / "mri_t1_chaos" / "chaos_10" / "dicom" / "InPhase"
@@ -424,6 +465,12 @@ def test_keys(tmp_path: Path) -> None:
         Key.load(path)
     with pytest.raises(OutputError, match="beside the data"):
         anonymization.key_beside(tmp_path, tmp_path / "inside.json")
+
+
+@pytest.mark.parametrize("vr", ["DA", "DT", "CS", "UI", "SQ", "US", "UN"])
+def test_private_attributes_go_under_all_options(vr: str) -> None:
+    for options in (Options(), Options(True, True, True)):
+        assert Profile(options).rule(Tag(0x0009, 0x1010), vr).action == "X"
 
 
 def test_the_table() -> None:

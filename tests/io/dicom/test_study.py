@@ -148,6 +148,8 @@ def test_phases_of_a_dynamic_run_by_their_order(voxels: Any, tmp_path: Path) -> 
         ("T1 FS POST 3 MIN", "T1", True, "delayed", True),
         ("t1 ce transversal", "T1", True, "", None),
         ("t1_tfe_inphase", "T1", None, "", False),
+        ("T1 with and without contrast portal", "T1", True, "portal venous", None),
+        ("T1 vibe without", "T1", False, "before contrast", None),
         ("T2 SPAIR", "T2", None, "", True),
         ("MRCP_3D", "T2", None, "", None),
         ("ep2d_diff_b50_400_800", "diffusion", None, "", None),
@@ -168,6 +170,13 @@ def test_what_series_are_called(
     own = found.judgement
     assert (own.kind, own.enhanced, own.phase, own.fat_saturated) == (kind, enhanced, phase, fat)
     assert own.reasons
+
+
+def test_fat_that_is_suppressed_is_not_fat_alone(voxels: Any, tmp_path: Path) -> None:
+    for name, suits in (("T1 fat suppressed portal", True), ("T1 dixon fat portal", False)):
+        write(tmp_path / name, voxels, SeriesDescription=name)
+        (found,) = scanned(tmp_path / name).volumes
+        assert found.judgement.is_t1ce is suits
 
 
 def test_axial_before_coronal(voxels: Any, other: Any, tmp_path: Path) -> None:
@@ -462,6 +471,13 @@ def test_a_dicomdir_that_leads_outside(parts: list[str], tmp_path: Path) -> None
     refused(dicomdir(tmp_path, parts), "names a file outside its folder")
 
 
+def test_a_dicomdir_whose_link_leads_outside(voxels: Any, tmp_path: Path) -> None:
+    outside = write(tmp_path / "other", voxels)
+    (tmp_path / "medium").mkdir()
+    (tmp_path / "medium" / "A").symlink_to(outside)
+    refused(dicomdir(tmp_path / "medium", ["A", "IM0000"]), "outside its folder")
+
+
 def test_deep_nesting_is_refused(voxels: Any, tmp_path: Path) -> None:
     data = next(studies.slices(voxels))
     deep = Dataset()
@@ -483,6 +499,41 @@ def test_nesting_without_end(voxels: Any, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(content[: content.index(b"\xe0\x7f\x10\x00")] + begin * 5000)
     with pytest.raises(InputError, match="truncated or damaged"):
         parse.header(tmp_path / "a")
+
+
+def test_one_uid_for_two_places_is_no_copy(voxels: Any, tmp_path: Path) -> None:
+    def same(k: int, data: Any) -> None:
+        if k >= voxels.shape[2] - 2:
+            data.SOPInstanceUID = "1.2.3.4"
+
+    volume = io.read(write(tmp_path / "study", voxels, change=same))
+    np.testing.assert_array_equal(volume.voxels, voxels)
+
+
+def test_echoes_between_each_others_slices_are_two_volumes(
+    voxels: Any, other: Any, tmp_path: Path
+) -> None:
+    wide, between = AXIAL.copy(), AXIAL.copy()
+    wide[2, 2] = between[2, 2] = 6
+    between[2, 3] += 3
+    write(tmp_path / "study", voxels, wide, EchoTime="2.3")
+    write(tmp_path / "study", other, between, EchoTime="4.6")
+    found = scanned(tmp_path / "study").volumes
+    assert [v.stack.told_by for v in found] == [{"EchoTime": "2.3"}, {"EchoTime": "4.6"}]
+    assert [v.stack.shape for v in found] == [voxels.shape, other.shape]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_of_any_method(method: int, voxels: Any, tmp_path: Path) -> None:
+    path = tmp_path / "study.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for file in sorted(write(tmp_path / "study", voxels).iterdir()):
+            archive.write(file, file.name)
+    content = bytearray(path.read_bytes())
+    content[60:200] = b"\xff" * 140
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        io.read(path)
 
 
 @pytest.mark.data

@@ -169,6 +169,7 @@ def _write(
                 if refusal:
                     left[number] = refusal
                     continue
+                pixels.cut(data)
                 cleaned, pseudonym = cleaner.clean(data)
                 file = f"{pseudonym}/{_short(cleaned.SeriesInstanceUID)}/{number:06d}.dcm"
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -193,7 +194,14 @@ def _refusal(data: Any) -> str:
         return "it is no image, and its texts and documents cannot be cleaned"
     if "Secondary Capture" in kind:
         return "it is a screenshot or scan, whose pixels often show names"
+    if any(element.tag.element == 0x0102 and _in_pixels(element) for element in data):
+        return "an overlay lies in unused bits of its pixels, and may show names"
     return "" if pixels.complete(data) else "it is damaged: pixels are missing"
+
+
+def _in_pixels(position: Any) -> bool:
+    """Whether an Overlay Bit Position (60xx,0102) says that the overlay is in the pixels."""
+    return 0x6000 <= position.tag.group < 0x6100 and position.value not in (None, 0)
 
 
 def _warnings(data: Any) -> list[str]:

@@ -26,11 +26,14 @@ _KINDS = {
     "T2": r"t2|haste|ss-?fse|sshot|mrcp|trufi|fiesta|b-?tfe|space|blade|propeller|\btse\b",
     "T1": r"t1|vibe|lava|thrive|flash|f?spgr|fgre|dixon|twist|disco|starvibe|quick3d|\btfe\b",
 }
-_FAT = r"fat.?sat|\bfs\b|spair|spir\b|water|\bw\b|\bspecial\b|thrive"
+_FAT = r"fat.?(sat|sup)|\bfs\b|spair|spir\b|water|\bw\b|\bspecial\b|thrive"
 _OPPOSED = r"opp|out.?(of)?.?phase|\bop\b"
 _IN_PHASE = r"\bin.?phase|\bip\b|\bin\b"
-_FAT_ONLY = r"\bfat\b(?!.?sat)|\bf\b"
-_BEFORE = r"\bpre\b|pre[- ]?(contrast|gd|kontrast)|nativ|unenhanced|without|\bohne\b|\bnon.?con"
+_FAT_ONLY = r"\bfat\b(?!.?(sat|sup))|\bf\b"
+_BEFORE = (
+    r"\bpre\b|pre[- ]?(contrast|gd|kontrast)|nativ|unenhanced"
+    r"|(?<!with and )without(?! (and|&) with\b)|(?<!mit und )\bohne\b(?! und mit\b)|\bnon.?con"
+)
 _AFTER = (
     r"post|\bgd\b|gado|[+]c\b|\bc[+]|\bce\b|\bkm\b|contrast|enhanc|\bdyn|multi.?phase"
     r"|primovist|eovist"
@@ -50,6 +53,8 @@ _WORTH = {"portal venous": 5, "delayed": 4, "hepatobiliary": 3, "arterial": 2, "
 _GRADIENT_TE_MS, _T2_TE_MS = 12.0, 40.0
 #: Share of head-foot in the normal of slices that lie across the body.
 _ACROSS = 0.7
+#: What is written where a contrast agent would be named, and none was given.
+NO_AGENT = frozenset({"none", "no", "nein", "0"})
 #: Order of a dynamic run of four or more volumes.
 ORDER = ("before contrast", "arterial", "portal venous", "delayed")
 #: Words of ours that a series may well be called by, too.
@@ -237,7 +242,7 @@ def _enhanced(stack: Stack, text: str, phase: str, reasons: list[str]) -> bool |
     if phase == "before contrast":
         return False
     agent = facts["ContrastBolusAgent"].strip().lower()
-    if agent in ("none", "no", "nein", "0"):
+    if agent in NO_AGENT:
         reasons.append("no contrast agent, it says")
         return False
     if agent or facts["ContrastBolusAgentSequence"] or facts["ContrastBolusVolume"]:

@@ -16,6 +16,7 @@ from pydicom.tag import BaseTag
 import hepatica
 from hepatica.core.errors import InputError
 from hepatica.io.dicom import parse
+from hepatica.io.dicom.contrast import NO_AGENT
 from hepatica.io.dicom.profile import Profile, Rule, plain_code_string, type_of
 from hepatica.io.dicom.pseudonyms import Key
 
@@ -135,6 +136,9 @@ class Deidentifier:
             return DataElement(tag, vr, value)
         if rule.action == "Z":
             return DataElement(tag, vr, [] if vr == "SQ" else None)
+        if rule.action == "D" and "Z" in rule.code and _says_nothing(value):
+            # A dummy would state something, such as a contrast agent, where nothing was.
+            return DataElement(tag, vr, None)
         if rule.action == "D":
             return None if value in (None, "") and vr == "SQ" else self._replaced(tag, vr)
         if rule.action == "U":
@@ -215,6 +219,10 @@ _DONE = {
     "S": "shifted",
     "C": "kept, cleaned inside",
 }
+
+
+def _says_nothing(value: Any) -> bool:
+    return str(value or "").strip().lower() in {"", *NO_AGENT}
 
 
 def identity_of(source: Dataset) -> dict[str, str]:

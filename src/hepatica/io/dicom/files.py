@@ -7,6 +7,7 @@ unpacked, whatever it claims.
 
 from __future__ import annotations
 
+import lzma
 import os
 import tempfile
 import zipfile
@@ -29,6 +30,14 @@ MAX_UNPACKED_BYTES = 32 * 2**30
 MAX_RATIO = 200
 #: Below this the ratio does not matter.
 _SMALL_BYTES = 64 * 2**20
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+)
 _BLOCK = 1 << 20
 _HEAD = 132
 
@@ -140,7 +149,7 @@ def _unpacked(path: Path, into: Path) -> Files:
                 if taken:
                     found.append(target)
                     names.append(member.filename)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except _DAMAGED as error:
         raise checks.damaged(path.name) from error
     return Files(tuple(found), tuple(names))
 

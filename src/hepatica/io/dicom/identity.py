@@ -20,6 +20,8 @@ from hepatica.io.dicom import parse
 SHORTEST = 4
 #: ... and shorter numbers are a size or a time somewhere.
 _SHORTEST_NUMBER = 5
+#: Family names in Chinese, Japanese and Korean have one or two characters.
+_SHORTEST_IDEOGRAPHIC = 2
 #: Of a text that is no name or number of a person.
 _SHORTEST_TEXT = 8
 #: What people write where nothing is known, and words of anatomy that codes need.
@@ -124,6 +126,8 @@ class Identity:
         word = " ".join(text.split()).casefold()
         if shortest and not any(letter.isalpha() for letter in word):
             shortest = max(shortest, _SHORTEST_NUMBER)
+        if any("\u2e80" <= letter <= "\uffdc" for letter in word):
+            shortest = min(shortest, _SHORTEST_IDEOGRAPHIC)
         if len(word) >= shortest and word not in _IDLE:
             into.add(word)
 

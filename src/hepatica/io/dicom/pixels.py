@@ -61,9 +61,29 @@ def complete(data: pydicom.FileDataset) -> bool:
     stored = data.get("PixelData")
     if stored is None or data.file_meta.TransferSyntaxUID.is_compressed:
         return bool(stored)
+    return len(stored) >= _stated_bytes(data)
+
+
+def cut(data: pydicom.FileDataset) -> None:
+    """Drop what follows the pixels in their element, where anything may hide.
+
+    Compressed pixels are left as they are.
+    """
+    if data.file_meta.TransferSyntaxUID.is_compressed or "PixelData" not in data:
+        return
+    count = _stated_bytes(data)
+    if len(data.PixelData) > count:
+        data.PixelData = data.PixelData[:count] + b"\0" * (count % 2)
+
+
+def _stated_bytes(data: pydicom.FileDataset) -> int:
+    """How many bytes the header says uncompressed pixels have."""
     sizes = (data.Rows, data.Columns, data.get("NumberOfFrames") or 1, data.SamplesPerPixel)
     bits = int(np.prod([int(n) for n in sizes], dtype=object)) * int(data.BitsAllocated)
-    return len(stored) >= bits // 8
+    # Subsampled colours have half of it; images of one bit may end within a byte.
+    if data.get("PhotometricInterpretation") == "YBR_FULL_422":
+        bits = bits // 3 * 2
+    return -(-bits // 8)
 
 
 def decodable(syntax: pydicom.uid.UID) -> bool:

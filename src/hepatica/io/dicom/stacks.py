@@ -137,11 +137,12 @@ def _parallel(one: Frame, other: Frame) -> bool:
 
 
 def _without_copies(frames: Sequence[Frame]) -> tuple[list[Frame], int]:
-    """Each image once: the same instance UID is the same image, whatever the file's name."""
+    """Each image once: the same instance UID at the same place, whatever the file's name."""
     seen: dict[Hashable, Frame] = {}
     for frame in sorted(frames, key=lambda f: (f.path.name, f.number)):
-        # What has no UID is known by its file alone.
-        seen.setdefault((frame.uid or frame.path, frame.number), frame)
+        # What has no UID is known by its file alone; some tools give one UID to many images.
+        place, told = tuple(frame.position), tuple(frame.telling.values())
+        seen.setdefault((frame.uid or frame.path, frame.number, place, told), frame)
     return list(seen.values()), len(frames) - len(seen)
 
 
@@ -153,6 +154,10 @@ def _told_apart(frames: list[Frame], told_by: dict[str, str]) -> tuple[_Parts, t
     places = _places(frames)
     most = int(np.bincount(places).max())
     if most == 1:
+        # Echoes whose slices lie between each other's are no volume, however even the steps.
+        echoes = _by(frames, lambda f: f.telling["EchoTime"])
+        if len(echoes) > 1 and all(len(part) >= checks.MIN_SLICES for part in echoes.values()):
+            return _each(echoes, "EchoTime", told_by)
         return [(frames, told_by)], ()
     for tag in TELLING:
         parts = _by(frames, lambda f: f.telling[tag])  # noqa: B023  (used before the next turn)
