@@ -10,11 +10,21 @@ from typing import Annotated
 
 import typer
 
-from hepatica.cli import bench, case, dataset, evaluation, synthetic, training
+from hepatica.cli import bench, case, dataset, evaluation, surgery, synthetic, training
 from hepatica.cli.console import FAILED, WRONG_USE, app, console, errors
 from hepatica.core.errors import ConfigError, HepaticaError
 
-__all__ = ["app", "bench", "case", "dataset", "evaluation", "main", "synthetic", "training"]
+__all__ = [
+    "app",
+    "bench",
+    "case",
+    "dataset",
+    "evaluation",
+    "main",
+    "surgery",
+    "synthetic",
+    "training",
+]
 
 
 def main() -> None:

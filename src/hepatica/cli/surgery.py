@@ -1,0 +1,93 @@
+"""The verbs for planning and follow-up, from label maps: mesh, report, compare-timepoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hepatica.cli.console import FAILED, Quiet, app, errors, plain
+from hepatica.results.notice import RESEARCH_ONLY
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+Image = Annotated[
+    Path | None, typer.Option(help="The image that the label map was made from, on its grid.")
+]
+Margins = Annotated[
+    str, typer.Option(help="Also surfaces at these distances around lesions, mm: 5,10.")
+]
+Decimate = Annotated[
+    float | None,
+    typer.Option(help="Fewer triangles, nowhere further off than this, mm (extra mesh)."),
+]
+Printable = Annotated[str, typer.Option(help="Also parts for a 3D printer: solid or hollow (STL).")]
+Wall = Annotated[float, typer.Option(help="Wall of a hollow liver, mm.")]
+
+
+def words(text: str) -> tuple[str, ...]:
+    """What stands between the commas of an option; () for an empty one."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def millimetres(text: str) -> tuple[float, ...]:
+    """Numbers between commas.
+
+    Raises
+    ------
+    typer.BadParameter
+        If one is not a number.
+    """
+    try:
+        return tuple(float(word) for word in words(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} are not numbers with commas between.") from error
+
+
+@app.command()
+def mesh(
+    labelmap: Annotated[Path, typer.Argument(help="Label map: 1 liver parenchyma, 2 tumour.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")],
+    export: Annotated[
+        str, typer.Option(help="stl, obj, ply, glb, 3mf, seg-nrrd, itk-snap, scene; with commas.")
+    ] = "stl",
+    image: Image = None,
+    margins: Margins = "",
+    decimate: Decimate = None,
+    printable: Printable = "",
+    wall: Wall = 2.0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Surfaces of liver and lesions, and files for 3D Slicer and ITK-SNAP.
+
+    Example: hepatica mesh out/p1/p1_seg.nii.gz -o model --export stl,glb --margins 5,10
+    """
+    from hepatica import planning
+    from hepatica.io.models import ModelOptions, unsound
+
+    if printable not in ("", "solid", "hollow"):
+        raise typer.BadParameter(f"--printable {printable!r} is neither solid nor hollow.")
+    options = ModelOptions(
+        margins_mm=millimetres(margins),
+        decimate_mm=decimate,
+        printable=bool(printable),
+        wall_mm=wall if printable == "hollow" else None,
+    )
+    parts = planning.write_models(
+        labelmap, out, words(export), image=image, options=options, overwrite=overwrite
+    )
+    if not quiet:
+        for part in parts:
+            s = part.soundness
+            error = "" if s.error_percent is None else f", {s.error_percent:+.2f} % of its voxels"
+            plain(f"{part.title}: {s.volume_ml:.2f} ml{error}, {s.triangles} triangles")
+        if not parts and "seg-nrrd" not in export:
+            plain("No liver in the label map, so there is no surface.")
+        plain(f"-> {out}")
+        plain(RESEARCH_ONLY)
+    bad = unsound(parts)
+    for sentence in bad:
+        errors.print(f"Error: {sentence}", style="red", markup=False)
+    if bad:
+        raise typer.Exit(FAILED)
