@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,31 @@ class ModelOptions:
 
 #: Surfaces as they are.
 PLAIN = ModelOptions()
+
+
+_SURFACES = re.compile(
+    r"(liver|lesion_\d+(_margin_\d+(p\d+)?mm)?|print_liver_(front|back)|print_lesion_\d+)\.(stl|ply)"
+)
+
+
+def is_model_file(name: str, case: str) -> bool:
+    """Whether a file or folder of that name, in a case's folder, is one that is written here."""
+    own = {CHECKS, SCENE, f"{case}{SEGMENTATION}", LABEL_NAMES}
+    own |= {f"{meshes.MODEL}{end}" for end in (".obj", ".mtl", ".glb", ".3mf")}
+    return name in own or _SURFACES.fullmatch(name) is not None
+
+
+def expected(case: str, exports: Sequence[str], liver: bool) -> list[str]:
+    """A file that each export leaves at the least, in a case with or without a liver."""
+    kinds = {
+        "seg-nrrd": f"{case}{SEGMENTATION}",
+        "itk-snap": LABEL_NAMES,
+        "scene": f"{SCENE}/{scene.SCENE}",
+    }
+    if liver:
+        kinds |= {kind: f"{meshes.MODEL}.{kind}" for kind in ("obj", "glb", "3mf")}
+        kinds |= {kind: f"liver.{kind}" for kind in ("stl", "ply")}
+    return [kinds[name] for name in exports if name in kinds]
 
 
 def require_exports(names: Sequence[str], known: Sequence[str] = EXPORTS) -> tuple[str, ...]:

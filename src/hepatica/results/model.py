@@ -50,7 +50,7 @@ def build_model(
     labelmap: LabelMap,
     *,
     margins_mm: Sequence[float] = (),
-    pitch_mm: float | None = None,
+    liver_pitch_mm: float | None = None,
     finish: Finish = lambda surface: surface,
 ) -> tuple[Part, ...]:
     """Liver, lesions in id order, then margins lesion by lesion; () without a liver.
@@ -61,12 +61,12 @@ def build_model(
         The liver's surface goes around its lesions.
     margins_mm
         Distances of further surfaces around each lesion, not cut at the liver's.
-    pitch_mm
-        As for :func:`~hepatica.results.surfaces.closed_surface`.
+    liver_pitch_mm
+        As for :func:`~hepatica.results.surfaces.closed_surface`, of the liver's surface.
     finish
         Such as decimation.
     """
-    return tuple(_parts(labelmap, sorted(set(margins_mm)), pitch_mm, finish))
+    return tuple(_parts(labelmap, sorted(set(margins_mm)), liver_pitch_mm, finish))
 
 
 def _parts(
@@ -87,7 +87,7 @@ def _parts(
     boxes = ndimage.find_objects(numbered)
     lesions = [(n, numbered[box] == n, geometry.crop(box)) for n, box in enumerate(boxes, 1)]
     for n, mask, grid in lesions:
-        surface = finish(closed_surface(mask, grid, pitch_mm=pitch_mm))
+        surface = finish(closed_surface(mask, grid))
         checked = examine(surface, expected(mask))
         yield Part(f"lesion_{n:02d}", f"Lesion {n}", surface, checked, LESION_COLOUR)
     for n, mask, grid in lesions:

@@ -148,6 +148,20 @@ def smooth_body(mask: Mask, geometry: Geometry, *, pitch_mm: float | None = None
     return Body(field - np.float32(_level(body, target_ml)), lattice)
 
 
+def vertex_normals(surface: Surface) -> NDArray[np.float64]:
+    """(n, 3) outward unit normals, faces weighted by their area."""
+    a, b, c = np.moveaxis(surface.triangles, 1, 0)
+    across = np.cross(b - a, c - a)
+    normals = np.stack(
+        [
+            np.bincount(surface.faces.ravel(), np.repeat(across[:, x], 3), len(surface.vertices))
+            for x in range(3)
+        ],
+        axis=1,
+    )
+    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
+
+
 def _signed_distance(mask: Mask, geometry: Geometry, pitch: float) -> Volume:
     """Distance to the other side's nearest voxel, positive inside, with room on all sides."""
     spare = np.ceil(3 + 4 * pitch / geometry.spacing_mm).astype(int)

@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 import hepatica
 from hepatica.io.lps import swap_points
 from hepatica.results.model import Part
 from hepatica.results.notice import RESEARCH_ONLY
-from hepatica.results.surfaces import Surface
+from hepatica.results.surfaces import vertex_normals
 
 #: LPS+ mm to glTF's metres, y up (columns one after the other): the patient stands facing
 #: the viewer, as in all of radiology, with the left hand on the viewer's right.
@@ -86,20 +85,6 @@ def glb_bytes(parts: Sequence[Part]) -> bytes:
         "buffers": [{"byteLength": len(blob)}],
     }
     return _container(json.dumps(scene, separators=(",", ":")).encode(), bytes(blob))
-
-
-def vertex_normals(surface: Surface) -> NDArray[np.float64]:
-    """(n, 3) outward unit normals, faces weighted by their area."""
-    a, b, c = np.moveaxis(surface.triangles, 1, 0)
-    across = np.cross(b - a, c - a)
-    normals = np.stack(
-        [
-            np.bincount(surface.faces.ravel(), np.repeat(across[:, x], 3), len(surface.vertices))
-            for x in range(3)
-        ],
-        axis=1,
-    )
-    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
 
 
 def _material(part: Part) -> dict[str, Any]:
