@@ -26,6 +26,7 @@ from hepatica.cli.console import (
     console,
     errors,
 )
+from hepatica.cli.surgery import Margins, millimetres, words
 from hepatica.core.errors import HepaticaError
 from hepatica.results.notice import RESEARCH_ONLY
 
@@ -44,6 +45,12 @@ def segment(
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the lesion probability of every voxel.")
     ] = False,
+    export: Annotated[
+        str,
+        typer.Option(help="Also stl, obj, ply, glb, 3mf, seg-nrrd, itk-snap, scene; with commas."),
+    ] = "",
+    margins: Margins = "",
+    report: Annotated[str, typer.Option(help="html, or pdf as well (extra pdf).")] = "html",
     resume: Annotated[bool, typer.Option(help="Keep results that are there already.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,
     as_json: Json = False,
@@ -55,7 +62,12 @@ def segment(
     Example: hepatica segment patient.nii.gz -o out
     """
     from hepatica import case, io
+    from hepatica.io import models
 
+    if report not in ("html", "pdf"):
+        raise typer.BadParameter(f"--report {report!r} is neither html nor pdf.")
+    exports = models.require_exports(words(export))
+    options = models.ModelOptions(margins_mm=millimetres(margins))
     if resume and overwrite:
         raise typer.BadParameter("--resume keeps results and --overwrite replaces them; take one.")
     sources = io.expand_inputs(inputs)
@@ -67,7 +79,7 @@ def segment(
     for number, (name, source) in enumerate(sources, 1):
         try:
             with show.steps(f"[{number}/{len(sources)}] {name}") as progress:
-                report = case.run_case(
+                result = case.run_case(
                     source,
                     out,
                     model,
@@ -75,6 +87,9 @@ def segment(
                     overwrite=overwrite,
                     resume=resume,
                     save_probabilities=save_probabilities,
+                    exports=exports,
+                    model_options=options,
+                    pdf=report == "pdf",
                     progress=progress,
                 )
         except (HepaticaError, MemoryError) as error:
@@ -87,12 +102,13 @@ def segment(
             rows.append(case.failed_row(name, sentence))
             show.failed(name, sentence)
         else:
-            rows.append(case.done_row(report))
-            show.done(report, out / name, kept=resume and name in there)
+            rows.append(case.done_row(result))
+            show.done(result, out / name, kept=resume and name in there)
         case.write_cases(out, rows)
     bad = sum(row.status == "failed" for row in rows)
     if len(sources) > 1:
-        show.say(f"{len(rows) - bad} done, {bad} failed: {out / 'cases.csv'}")
+        page = case.write_cohort_page(out)
+        show.say(f"{len(rows) - bad} done, {bad} failed: {out / 'cases.csv'}, {page}")
     show.close()
     if bad:
         raise typer.Exit(SOME_FAILED if len(sources) > 1 else FAILED)
@@ -122,7 +138,7 @@ def demo(
         console.print(line)
     console.print(f"Image:     {made.image}")
     console.print(f"Label map: {folder / (report.case + '_seg.nii.gz')}")
-    console.print(f"Report:    {folder / case.REPORT}")
+    console.print(f"Report:    {folder / case.PAGE}")
     console.print(f"Picture:   {folder / case.PREVIEW}")
     console.print(f"Took {sum(report.timing.seconds.values()):.1f} s. {RESEARCH_ONLY}")
 

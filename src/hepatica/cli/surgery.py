@@ -91,3 +91,66 @@ def mesh(
         errors.print(f"Error: {sentence}", style="red", markup=False)
     if bad:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def report(
+    source: Annotated[
+        Path, typer.Argument(help="Label map; or a folder of cases, for the cohort's page.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for a label map's report.")
+    ] = None,
+    image: Image = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF (extra pdf).")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a label map and write its report; or the page of a cohort.
+
+    Example: hepatica report label_map.nii.gz --image patient.nii.gz -o report
+    """
+    from hepatica import case, planning
+
+    if source.is_dir() and (source / case.CASES).is_file():
+        if out is not None or image is not None or pdf:
+            raise typer.BadParameter("The page of a cohort takes no other options.")
+        page = case.write_cohort_page(source)
+    else:
+        if out is None:
+            raise typer.BadParameter("A label map's report needs a folder: -o FOLDER.")
+        made = planning.write_report(source, out, image=image, pdf=pdf, overwrite=overwrite)
+        page = out / case.PAGE
+        for warning in made.warnings:
+            plain(f"  {warning}")
+    if not quiet:
+        plain(f"-> {page}")
+        plain(RESEARCH_ONLY)
+
+
+@app.command("compare-timepoints")
+def compare_timepoints(
+    earlier: Annotated[Path, typer.Argument(help="Label map, or folder of a segmented case.")],
+    later: Annotated[Path, typer.Argument(help="The same of a later date.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the comparison.")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF (extra pdf).")] = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Which lesions are new, gone or grown between two dates of a patient.
+
+    Example: hepatica compare-timepoints out/2024 out/2025 -o changes
+    """
+    from hepatica import planning
+
+    found = planning.write_followup(earlier, later, out, pdf=pdf, overwrite=overwrite)
+    if not quiet:
+        for change in found.changes:
+            a, b = change.earlier, change.later
+            name = f"{a.id if a else '-'} -> {b.id if b else '-'}"
+            sizes = " to ".join(f"{x.volume_ml:.2f} ml" if x else "none" for x in (a, b))
+            plain(f"{name}: {change.status}, {sizes}")
+        for warning in found.warnings:
+            plain(f"  {warning}")
+        plain(f"-> {out / planning.CHANGES_PAGE}")
+        plain(RESEARCH_ONLY)

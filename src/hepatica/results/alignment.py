@@ -28,6 +28,8 @@ PITCH_MM, ROOM_MM = 4.0, 24.0
 FAR_MM = 16.0
 #: Distance between control points of the deformation.
 CONTROL_MM = 60.0
+#: Later steps follow the voxels' noise.
+BENDING_STEPS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,20 +103,21 @@ def _distance(labels: LabelMap) -> sitk.Image:
     return image
 
 
-def _registration(iterations: int) -> sitk.ImageRegistrationMethod:
+def _registration() -> Any:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMeanSquares()
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsLBFGSB(numberOfIterations=iterations, gradientConvergenceTolerance=1e-6)
+    # Distances are smooth: every second voxel says as much, eight times as fast.
+    method.SetShrinkFactorsPerLevel([2])
+    method.SetSmoothingSigmasPerLevel([1])
     return method
 
 
 def _rigid(fixed: sitk.Image, moving: sitk.Image, start: sitk.Transform) -> sitk.Transform:
-    method = _registration(0)
-    method.SetOptimizerAsRegularStepGradientDescent(4.0, 0.02, 120)
+    method = _registration()
+    # Steps of a voxel at the most: longer ones can leave the liver that they look for.
+    method.SetOptimizerAsRegularStepGradientDescent(1.0, 0.01, 200)
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([2, 1])
-    method.SetSmoothingSigmasPerLevel([2, 0])
     method.SetInitialTransform(start, inPlace=False)
     return method.Execute(fixed, moving)
 
@@ -123,7 +126,8 @@ def _bent(fixed: sitk.Image, moving: sitk.Image, rigid: sitk.Transform) -> sitk.
     extent = np.array(fixed.GetSize()) * PITCH_MM
     mesh = [max(2, round(float(e) / CONTROL_MM)) for e in extent]
     free = sitk.BSplineTransformInitializer(fixed, mesh)
-    method = _registration(60)
+    method = _registration()
+    method.SetOptimizerAsLBFGSB(numberOfIterations=BENDING_STEPS)
     method.SetMovingInitialTransform(rigid)
     method.SetInitialTransform(free, inPlace=True)
     bent = method.Execute(fixed, moving)
@@ -134,4 +138,5 @@ def _bent(fixed: sitk.Image, moving: sitk.Image, rigid: sitk.Transform) -> sitk.
 def _dice(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Transform) -> float:
     brought = sitk.Resample(moving, fixed, transform, sitk.sitkLinear, -FAR_MM)
     a, b = (sitk.GetArrayViewFromImage(image) > 0 for image in (fixed, brought))
-    return float(2 * np.count_nonzero(a & b) / max(np.count_nonzero(a) + np.count_nonzero(b), 1))
+    sizes = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
+    return 2 * int(np.count_nonzero(a & b)) / max(sizes, 1)

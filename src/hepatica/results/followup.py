@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-
 from scipy.optimize import linear_sum_assignment
 
 from hepatica.core.volume import LabelMap, Volume
@@ -207,14 +206,14 @@ def _cells(change: Change) -> Sequence[Cell]:
     a, b = change.earlier, change.later
     return (
         change.status,
-        a and a.id,
-        b and b.id,
-        a and a.volume_ml,
-        b and b.volume_ml,
+        a.id if a else None,
+        b.id if b else None,
+        a.volume_ml if a else None,
+        b.volume_ml if b else None,
         change.volume_change_ml,
         change.volume_change_percent,
-        a and a.diameter_axial_mm,
-        b and b.diameter_axial_mm,
+        a.diameter_axial_mm if a else None,
+        b.diameter_axial_mm if b else None,
         change.diameter_change_mm,
         change.apart_mm,
     )
