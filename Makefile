@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow clean
+.PHONY: demo test clean
 
 demo: .venv/run.stamp
 	$(BIN)/hepatica demo -o out/demo --overwrite
@@ -14,10 +14,6 @@ test: .venv/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-# What takes minutes: twenty patients' meshes, follow-up of many pairs.
-test-slow: .venv/dev.stamp
-	$(BIN)/pytest -m slow
-
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
 
@@ -26,7 +22,7 @@ test-slow: .venv/dev.stamp
 	touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/pip
-	$(BIN)/pip install -q -c constraints.txt -e '.[train,mesh,pdf,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[train,dev]'
 	touch $@ .venv/run.stamp
 
 clean:

@@ -78,7 +78,7 @@ def pair(seed: int, lesions: int = 8, bend_mm: float = 12.0) -> Pair:
         second.append(0.0 if kind == "gone" else radius * factor)
     maps = []
     for which, place in enumerate((lambda p: p, back)):
-        spacing = ((1.5, 1.5, 3.0), (1.2, 1.2, 4.0))[which]
+        spacing = ((2.0, 2.0, 3.0), (1.8, 1.8, 4.0))[which]
         low, high = (body.geometry.to_patient(f(axis=0)) for f in (index.min, index.max))
         centre = (low + high) / 2 + (shift if which else 0)
         shape = tuple(int(n) for n in np.ceil((high - low + 70) / spacing))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -51,6 +51,9 @@ REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "
 PAGE, PRINTED, COHORT = "report.html", "report.pdf", "cases.html"
 #: After the name of the case.
 LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
+
+#: What `run_case` writes beside the label map.
+EXPORTS = models.EXPORTS
 
 Progress = Callable[[str], None]
 
@@ -96,7 +99,7 @@ def run_case(
     overwrite: bool = False,
     resume: bool = False,
     save_probabilities: bool = False,
-    exports: Sequence[str] = (),
+    exports: Collection[str] = (),
     model_options: ModelOptions = models.PLAIN,
     pdf: bool = False,
     progress: Progress = lambda step: None,
@@ -116,8 +119,10 @@ def run_case(
     resume
         Keep an earlier result and return its report, if it is complete and of the same
         input and bundle; anything else that is there is an error.
-    exports, model_options
-        See `hepatica.io.models`.
+    exports
+        Of :data:`EXPORTS`: further files for other tools.
+    model_options
+        How surfaces are made; see `hepatica.io.models`.
     pdf
         Write ``report.pdf`` as well.
 
@@ -126,7 +131,7 @@ def run_case(
     HepaticaError
         InputError, ResourceError or OutputError; nothing of this case is written then.
     """
-    exports = models.require_exports(exports)
+    exports = models.require_exports(exports, EXPORTS)
     case = case or io.case_name(source)
     folder = Path(out) / case
     _require_room(folder, Path(source), overwrite, resume)
@@ -156,19 +161,20 @@ def run_case(
         progress("preview")
         preview(volume, segmentation.labelmap, measurements, case).save(temporary / PREVIEW)
         seconds["preview"] = time.perf_counter() - began
-        parts: tuple[Part, ...] | None = None
-        if exports:
+        parts: tuple[Part, ...] = ()
+        wanted = [name for name in exports if name in models.EXPORTS]
+        if wanted:
             began = time.perf_counter()
-            progress("export")
+            progress("models")
             parts = models.write_models(
                 temporary,
                 case,
                 segmentation.labelmap,
-                exports,
+                wanted,
                 image=volume,
                 options=model_options,
             )
-            seconds["export"] = time.perf_counter() - began
+            seconds["models"] = time.perf_counter() - began
         began = time.perf_counter()
         progress("page")
         report = _report(case, volume, segmentation, measurements, model, seconds)
@@ -221,7 +227,7 @@ def _earlier(
     volume: Volume,
     model: Model,
     probabilities: bool,
-    exports: Sequence[str],
+    exports: Collection[str],
     pdf: bool,
 ) -> Report:
     """The report in `folder`; raises OutputError if it is not what this run would make."""

@@ -163,7 +163,6 @@ def test_the_pdf_has_pages_and_loads_nothing(case):
     pytest.importorskip("weasyprint", reason="the extra pdf is not installed")
     data = pdf_bytes(case[2])
     assert data.startswith(b"%PDF-")
-    assert data.count(b"/Type /Page\n") + data.count(b"/Type /Page/") >= 0
     assert len(data) > 20_000
     outside = '<html><body><img src="file:///etc/hostname"><p>x</p></body></html>'
     assert b"hostname" not in pdf_bytes(outside)

@@ -66,7 +66,7 @@ def segment(
 
     if report not in ("html", "pdf"):
         raise typer.BadParameter(f"--report {report!r} is neither html nor pdf.")
-    exports = models.require_exports(words(export))
+    exports = models.require_exports(words(export), case.EXPORTS)
     options = models.ModelOptions(margins_mm=millimetres(margins))
     if resume and overwrite:
         raise typer.BadParameter("--resume keeps results and --overwrite replaces them; take one.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def is_model_file(name: str, case: str) -> bool:
     return name in own or _SURFACES.fullmatch(name) is not None
 
 
-def expected(case: str, exports: Sequence[str], liver: bool) -> list[str]:
+def expected(case: str, exports: Collection[str], liver: bool) -> list[str]:
     """A file that each export leaves at the least, in a case with or without a liver."""
     kinds = {
         "seg-nrrd": f"{case}{SEGMENTATION}",
@@ -95,7 +95,7 @@ def expected(case: str, exports: Sequence[str], liver: bool) -> list[str]:
     return [kinds[name] for name in exports if name in kinds]
 
 
-def require_exports(names: Sequence[str], known: Sequence[str] = EXPORTS) -> tuple[str, ...]:
+def require_exports(names: Collection[str], known: Sequence[str] = EXPORTS) -> tuple[str, ...]:
     """The names in order, each once.
 
     Raises

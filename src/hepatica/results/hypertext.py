@@ -158,7 +158,7 @@ def _cell(words: str) -> str:
 def picture(image: Image.Image, caption: str) -> str:
     """A picture inside the page, its caption also being what it is for those who cannot see."""
     file = BytesIO()
-    image.save(file, "PNG", optimize=True)
+    image.save(file, "PNG")
     data = base64.b64encode(file.getvalue()).decode("ascii")
     words = text(caption)
     return (

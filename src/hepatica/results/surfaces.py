@@ -33,7 +33,7 @@ SMOOTHING_SHARE, SMOOTHING_PITCH = 0.12, 0.4
 
 #: The level is sought until the volume is this good, relative to the mask's.
 VOLUME_TOLERANCE = 5e-4
-_STEPS = 20
+_COUNTED, _STEPS = 3, 20
 
 Mask = NDArray[np.bool_]
 
@@ -190,18 +190,28 @@ def _level(body: Body, target_ml: float) -> float:
     rim = body.field.copy()
     rim[2:-2, 2:-2, 2:-2] = -np.inf
     low, high = float(rim.max()), float(values[-1])
+    more, less = float(np.count_nonzero(values > low) * cell_ml), 0.0
     count = target_ml / cell_ml
-    level = high
-    for _ in range(_STEPS):
-        rank = float(np.clip(values.size - count, 0.5, values.size - 0.5))
-        level = np.interp(rank, np.arange(values.size) + 0.5, values).item()
+    level: float = high
+    for step in range(_STEPS):
+        if step < _COUNTED:
+            rank = float(np.clip(values.size - count, 0.5, values.size - 0.5))
+            level = np.interp(rank, np.arange(values.size) + 0.5, values).item()
+        else:
+            # Where many points have one value, counting does not get on: between the bounds
+            # cube roots of volumes are almost linear in the level, and halving never fails.
+            a, b, c = (float(np.cbrt(v)) for v in (more, less, target_ml))
+            level = low + (high - low) * ((a - c) / (a - b) if step % 3 else 0.5)
         if not low < level < high:
             level = (low + high) / 2
-        missing_ml = target_ml - enclosed(body.field, level) * cell_ml
-        if abs(missing_ml) <= VOLUME_TOLERANCE * target_ml:
+        volume_ml = enclosed(body.field, level) * cell_ml
+        if abs(target_ml - volume_ml) <= VOLUME_TOLERANCE * target_ml:
             break
-        low, high = (low, level) if missing_ml > 0 else (level, high)
-        count += missing_ml / cell_ml
+        if volume_ml > target_ml:
+            low, more = level, volume_ml
+        else:
+            high, less = level, volume_ml
+        count += (target_ml - volume_ml) / cell_ml
     return level
 
 
