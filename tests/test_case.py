@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from hepatica import io
-from hepatica.case import Model, failed_row, run_case, write_cases
-from hepatica.core.errors import InputError, OutputError
+from hepatica.case import Model, failed_row, run_case, write_cases, write_cohort_page
+from hepatica.core.errors import ConfigError, InputError, OutputError
 from hepatica.core.volume import Volume
+from hepatica.io.models import ModelOptions
 from hepatica.pipeline.cascade import Segmenter
 from hepatica.results.notice import RESEARCH_ONLY
 from tests.orientations import oblique
@@ -40,6 +41,7 @@ def test_what_is_written(model, image, tmp_path):
         "p1_seg.nii.gz",
         "p1_tumour_probability.nii.gz",
         "preview.png",
+        "report.html",
         "report.json",
     ]
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["p1"]
@@ -51,7 +53,7 @@ def test_what_is_written(model, image, tmp_path):
     assert written["provenance"]["input"]["sha256"] == io.read(image).source.sha256
     assert written["provenance"]["bundle"]["sha256"] == model.bundle.sha256
     assert set(written["timing"]["seconds"]) == set(steps)
-    assert {"read", "network 1", "network 2", "measure", "write", "preview"} <= set(steps)
+    assert {"read", "network 1", "network 2", "measure", "write", "preview", "page"} <= set(steps)
     assert len((folder / "lesions.csv").read_text().splitlines()) == 3
     assert report.measurements.liver_ml > 500
 
@@ -78,6 +80,35 @@ def test_an_earlier_result_is_kept_replaced_or_refused(model, image, tmp_path):
     (out / "p1" / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"notes\.txt"):
         run_case(image, out, model, overwrite=True)
+
+
+def test_exports_come_with_the_case_and_are_part_of_it(model, image, tmp_path):
+    out, exports = tmp_path / "out", ("stl", "glb", "seg-nrrd", "itk-snap", "scene")
+    options = ModelOptions(margins_mm=(5.0,))
+    report = run_case(image, out, model, exports=exports, model_options=options)
+    folder = out / "p1"
+    names = {p.name for p in folder.iterdir()}
+    assert {"liver.stl", "lesion_01.stl", "lesion_02.stl", "model.glb", "meshes.csv"} <= names
+    assert {"lesion_01_margin_05mm.stl", "p1.seg.nrrd", "itksnap_labels.txt", "scene"} <= names
+    assert report.timing.seconds["models"] > 0
+    assert report.timing.seconds["page"] > 0
+    assert report.warnings == ()
+    written = json.loads((folder / "report.json").read_text())
+    assert written["timing"]["seconds"]["page"] > 0
+    assert "report.pdf" not in names
+    run_case(image, out, model, exports=exports, resume=True)
+    with pytest.raises(OutputError, match=r"model\.3mf is missing"):
+        run_case(image, out, model, exports=("3mf",), resume=True)
+    with pytest.raises(OutputError, match=r"report\.pdf is missing"):
+        run_case(image, out, model, pdf=True, resume=True)
+    # What was exported is Hepatica's own, so that it may be replaced; other surfaces are not.
+    run_case(image, out, model, overwrite=True)
+    assert "liver.stl" not in {p.name for p in folder.iterdir()}
+    (folder / "portal_vein.stl").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"portal_vein\.stl"):
+        run_case(image, out, model, overwrite=True)
+    with pytest.raises(ConfigError, match="'vtk' cannot be exported"):
+        run_case(image, tmp_path / "other", model, exports=("vtk",))
 
 
 def test_nothing_is_left_of_a_case_that_fails(model, image, tmp_path, monkeypatch):
@@ -162,6 +193,10 @@ def test_the_table_of_a_cohort_grows(tmp_path):
     assert (tmp_path / "cases.csv").read_text().splitlines()[1:] == lines[1:]
     assert lines[1].endswith("first")
     assert lines[2].endswith('"again, with a comma"')
+    page = write_cohort_page(tmp_path).read_text()
+    assert "again, with a comma" in page
+    with pytest.raises(OutputError, match=r"cases\.csv is not there"):
+        write_cohort_page(tmp_path / "a")
     (tmp_path / "cases.csv").write_text("my,own,table\n1,2,3\n")
     with pytest.raises(OutputError, match="another table"):
         write_cases(tmp_path, [failed_row("c", "new")])

@@ -22,13 +22,19 @@ import hepatica
 from hepatica import io
 from hepatica.core.errors import OutputError
 from hepatica.core.volume import Volume
+from hepatica.io import models
 from hepatica.io.dicom import formats
+from hepatica.io.models import ModelOptions, unsound
 from hepatica.model import bundle as bundles
 from hepatica.model import engines
 from hepatica.model.bundle import Bundle
 from hepatica.model.engines import Engine, EngineName
 from hepatica.pipeline.cascade import Segmentation, Segmenter
+from hepatica.results.casepage import case_page
+from hepatica.results.cohortpage import cohort_page
 from hepatica.results.measure import Measurements, measure
+from hepatica.results.model import Part
+from hepatica.results.pdf import pdf_bytes
 from hepatica.results.preview import preview
 from hepatica.results.report import (
     BundleRecord,
@@ -47,11 +53,12 @@ if TYPE_CHECKING:
     from hepatica.io.dicom.destination import Destination
 
 REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "cases.csv"
+PAGE, PRINTED, COHORT = "report.html", "report.pdf", "cases.html"
 #: After the name of the case.
 LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
 
 #: What `run_case` writes beside the label map.
-EXPORTS = (formats.SEG, formats.SR)
+EXPORTS = (*models.EXPORTS, *formats.FORMATS)
 
 Progress = Callable[[str], None]
 
@@ -99,12 +106,15 @@ def run_case(
     resume: bool = False,
     save_probabilities: bool = False,
     exports: Collection[str] = (),
+    model_options: ModelOptions = models.PLAIN,
+    pdf: bool = False,
     progress: Progress = lambda step: None,
 ) -> Report:
     """Segment one image into the folder ``out/<case>``, which appears whole or not at all.
 
-    It then holds ``<case>_seg.nii.gz``, ``lesions.csv``, ``report.json`` and
-    ``preview.png``, ``<case>_tumour_probability.nii.gz`` if asked for, and the `exports`.
+    It then holds ``<case>_seg.nii.gz``, ``lesions.csv``, ``report.json``, ``report.html``
+    and ``preview.png``; if asked for, ``<case>_tumour_probability.nii.gz``, ``report.pdf``
+    and what `exports` names.
 
     Parameters
     ----------
@@ -119,12 +129,17 @@ def run_case(
         input and bundle; anything else that is there is an error.
     exports
         Of :data:`EXPORTS`: further files for other tools.
+    model_options
+        How surfaces are made; see `hepatica.io.models`.
+    pdf
+        Write ``report.pdf`` as well.
 
     Raises
     ------
     HepaticaError
         InputError, ResourceError or OutputError; nothing of this case is written then.
     """
+    exports = models.require_exports(exports, EXPORTS)
     case = case or io.case_name(source)
     folder = Path(out) / case
     _require_room(folder, Path(source), overwrite, resume)
@@ -133,7 +148,7 @@ def run_case(
     volume = io.read(source, series=series)
     seconds = {"read": time.perf_counter() - began}
     if resume and not overwrite and folder.exists():
-        return _earlier(folder, volume, model, save_probabilities, exports)
+        return _earlier(folder, volume, model, save_probabilities, exports, pdf)
     # What cannot be exported is known before the networks run.
     destination = _destination(volume, model, exports)
     segmentation = model.segmenter(volume, progress=progress)
@@ -163,7 +178,30 @@ def run_case(
         progress("preview")
         preview(volume, segmentation.labelmap, measurements, case).save(temporary / PREVIEW)
         seconds["preview"] = time.perf_counter() - began
+        parts: tuple[Part, ...] = ()
+        wanted = [name for name in exports if name in models.EXPORTS]
+        if wanted:
+            began = time.perf_counter()
+            progress("models")
+            parts = models.write_models(
+                temporary,
+                case,
+                segmentation.labelmap,
+                wanted,
+                image=volume,
+                options=model_options,
+            )
+            seconds["models"] = time.perf_counter() - began
+        began = time.perf_counter()
+        progress("page")
         report = _report(case, volume, segmentation, measurements, model, seconds)
+        if parts:
+            report = msgspec.structs.replace(report, warnings=report.warnings + unsound(parts))
+        html = case_page(report, segmentation.labelmap, volume, parts or None)
+        (temporary / PAGE).write_text(html, encoding="utf-8")
+        if pdf:
+            (temporary / PRINTED).write_bytes(pdf_bytes(html))
+        report.timing.seconds["page"] = round(time.perf_counter() - began, 4)
         (temporary / REPORT).write_bytes(report.to_json())
     return report
 
@@ -196,11 +234,13 @@ def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> 
             f"{folder} is not a result of Hepatica, so it is not replaced.",
             "Choose another folder with -o, or move it away.",
         )
-    own = {REPORT, LESIONS, PREVIEW, *(f"{folder.name}{e}" for e in (LABELS, CHANCES))}
+    own = {REPORT, LESIONS, PREVIEW, PAGE, PRINTED}
+    own |= {f"{folder.name}{e}" for e in (LABELS, CHANCES)}
+    exported = (models.is_model_file, formats.is_dicom_export)
     added = sorted(
         p.name
         for p in folder.iterdir()
-        if p.name not in own and not formats.is_dicom_export(p.name, folder.name)
+        if p.name not in own and not any(known(p.name, folder.name) for known in exported)
     )
     if overwrite and added:
         raise OutputError(
@@ -210,18 +250,29 @@ def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> 
 
 
 def _earlier(
-    folder: Path, volume: Volume, model: Model, probabilities: bool, exports: Collection[str]
+    folder: Path,
+    volume: Volume,
+    model: Model,
+    probabilities: bool,
+    exports: Collection[str],
+    pdf: bool,
 ) -> Report:
     """The report in `folder`; raises OutputError if it is not what this run would make."""
-    wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW]
+    wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW, PAGE]
     wanted += [f"{folder.name}{CHANCES}"] if probabilities else []
-    wanted += formats.names(folder.name, exports, 0)
-    reason = next((f"{name} is missing" for name in wanted if not (folder / name).is_file()), "")
+    wanted += [PRINTED] if pdf else []
+    reason = ""
     try:
         report = Report.from_json((folder / REPORT).read_bytes())
     except (msgspec.DecodeError, OSError):
         reason = "its report cannot be read"
     else:
+        liver = report.measurements.liver_ml > 0
+        wanted += models.expected(folder.name, exports, liver)
+        drawn = [name for name in exports if liver or name != formats.STL]
+        wanted += formats.names(folder.name, drawn, 0)
+        missing = [name for name in wanted if not (folder / name).is_file()]
+        reason = f"{missing[0]} is missing" if missing else ""
         bundle = report.provenance.bundle
         if report.provenance.input.sha256 != volume.source.sha256:
             reason = "it was made from another image"
@@ -321,3 +372,22 @@ def write_cases(out: str | Path, rows: Sequence[CaseRow]) -> None:
     if path.is_file():
         table = merged(path.read_text(encoding="utf-8", errors="replace"), table)
     io.write_text(path, table)
+
+
+def write_cohort_page(out: str | Path) -> Path:
+    """Write ``out/cases.html`` from ``out/cases.csv``; its path.
+
+    Raises
+    ------
+    OutputError
+        If there is no such table, or the page cannot be written.
+    """
+    table = Path(out) / CASES
+    if not table.is_file():
+        raise OutputError(
+            f"{table} is not there.", "Take a folder that hepatica segment has written."
+        )
+    title = f"Cases in {Path(out).resolve().name}"
+    page = cohort_page(table.read_text(encoding="utf-8", errors="replace"), title, PAGE)
+    io.write_text(Path(out) / COHORT, page)
+    return Path(out) / COHORT

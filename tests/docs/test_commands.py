@@ -16,6 +16,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from hepatica import cli, io
+from hepatica.case import write_cases
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.dataset import formats, splits
@@ -157,6 +158,8 @@ def test_a_documented_command_runs(command, folder, monkeypatch):
         shutil.rmtree(folder / "run", ignore_errors=True)
     if "synth" in words:
         shutil.rmtree(folder / "synthetic", ignore_errors=True)
+    if words[1:] == ["report", "out"]:
+        write_cases("out", [])
     if "segment" in words and not {"--resume", "--overwrite"} & set(words):
         words.append("--overwrite")
     monkeypatch.setattr(sys, "argv", words)

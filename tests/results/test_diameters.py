@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
-from hepatica.results.diameters import longest_3d_mm, longest_in_plane_mm
+from hepatica.results.diameters import longest_3d_mm, longest_in_plane, longest_in_plane_mm
 
 UNIT = np.eye(3)
 
@@ -181,3 +181,40 @@ def test_an_ellipsoid_turned_in_its_plane_has_its_two_axes():
     length, width = longest_in_plane_mm(body, matrix, 2)
     assert length == pytest.approx(30, abs=0.71)
     assert width == pytest.approx(12, abs=0.71)
+
+
+def test_the_ends_are_where_the_lengths_are():
+    mask = np.zeros((8, 9, 5), bool)
+    mask[2:6, 3:6, 1] = True  # 4 by 3
+    mask[2, 3, 3] = True
+    found = longest_in_plane(mask, UNIT, 2)
+    assert found.layer == 1
+    a, b = np.array(found.diameter)
+    assert np.linalg.norm(a - b) == pytest.approx(found.diameter_mm) == 5
+    assert sorted(map(tuple, found.diameter)) in (
+        [(1.5, 2.5, 1), (5.5, 5.5, 1)],
+        [(1.5, 5.5, 1), (5.5, 2.5, 1)],
+    )
+    c, d = np.array(found.perpendicular)
+    assert np.linalg.norm(c - d) == pytest.approx(found.perpendicular_mm) == 3.75
+    assert (b - a) @ (d - c) == pytest.approx(0, abs=1e-9)
+    assert longest_in_plane(mask & False, UNIT, 2) is None
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_the_ends_on_an_oblique_grid(axis):
+    rng = np.random.default_rng(axis)
+    mask = rng.random((5, 6, 4)) < 0.4
+    matrix = np.array([[1.1, 0.2, 0.1], [-0.2, 0.9, 0.3], [0.1, -0.4, 2.5]])
+    found = longest_in_plane(mask, matrix, axis)
+    for ends, length in (
+        (found.diameter, found.diameter_mm),
+        (found.perpendicular, found.perpendicular_mm),
+    ):
+        a, b = np.array(ends)
+        assert a[axis] == b[axis] == found.layer
+        assert np.linalg.norm(matrix @ (a - b)) == pytest.approx(length)
+    corners = np.argwhere(np.take(mask, found.layer, axis))
+    low, high = corners.min(axis=0) - 0.5, corners.max(axis=0) + 0.5
+    inside = np.delete(np.array(found.diameter), axis, axis=1)
+    assert ((inside >= low - 1e-9) & (inside <= high + 1e-9)).all()

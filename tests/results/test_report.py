@@ -126,6 +126,12 @@ def test_the_json_has_the_documented_form():
         "mean_signal_ratio",
         "confidence",
         "touches_border",
+        "sphericity",
+        "surface_distance_mm",
+        "next_lesion_mm",
+        "slice_longest",
+        "axial_ends_mm",
+        "perpendicular_ends_mm",
     ]
     assert first["centre_voxel"] == [1, 1, 1]
     assert first["mean_signal_ratio"] == first["confidence"] == 1
@@ -179,6 +185,10 @@ def test_the_table_of_lesions():
         "diameter_axial_mm",
         "diameter_perpendicular_mm",
         "diameter_3d_mm",
+        "sphericity",
+        "mean_signal_ratio",
+        "surface_distance_mm",
+        "next_lesion_mm",
         "centre_x_mm",
         "centre_y_mm",
         "centre_z_mm",
@@ -187,13 +197,15 @@ def test_the_table_of_lesions():
         "centre_k",
         "slice_first",
         "slice_last",
-        "mean_signal_ratio",
+        "slice_longest",
         "confidence",
         "touches_border",
     ]
-    # Two voxels in a row, 2 by 2 by 4 mm, at index (1.5, 1, 1).
+    # Two voxels in a row, 2 by 2 by 4 mm, at index (1.5, 1, 1), on the liver's edge; the
+    # other lesion is 2, 4 and 8 mm away along the axes.
+    assert 0.9 < float(rows[0].pop("sphericity")) < 1
     assert list(rows[0].values()) == [
-        "1", "0.016", "2.82843", "2.82843", "4.89898", "-1", "-3", "-6",
+        "1", "0.016", "2.82843", "2.82843", "4.89898", "1", "0", "9.16515", "-1", "-3", "-6",
         "1", "1", "1", "1", "1", "1", "1", "false",
     ]  # fmt: skip
     assert [row["id"] for row in rows] == ["1", "2"]

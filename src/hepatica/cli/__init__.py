@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hepatica.cli import bench, case, dataset, dicom, evaluation, synthetic, training
+from hepatica.cli import bench, case, dataset, dicom, evaluation, surgery, synthetic, training
 from hepatica.cli.console import FAILED, WRONG_USE, app, console, errors
 from hepatica.core.errors import ConfigError, HepaticaError
 
@@ -22,6 +22,7 @@ __all__ = [
     "dicom",
     "evaluation",
     "main",
+    "surgery",
     "synthetic",
     "training",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +26,7 @@ from hepatica.cli.console import (
     console,
     errors,
 )
+from hepatica.cli.surgery import Margins, millimetres, words
 from hepatica.core.errors import HepaticaError
 from hepatica.results.notice import RESEARCH_ONLY
 
@@ -45,12 +46,18 @@ def segment(
         str | None,
         typer.Option(help="Which volume of a DICOM study; see hepatica convert."),
     ] = None,
-    export: Annotated[
-        str, typer.Option(help="Further files, with commas: dicom-seg, dicom-sr.")
-    ] = "",
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the lesion probability of every voxel.")
     ] = False,
+    export: Annotated[
+        str,
+        typer.Option(
+            help="Also stl, obj, ply, glb, 3mf, seg-nrrd, itk-snap, scene, dicom-seg, dicom-sr,"
+            " dicom-stl; with commas."
+        ),
+    ] = "",
+    margins: Margins = "",
+    report: Annotated[str, typer.Option(help="html, or pdf as well (extra pdf).")] = "html",
     resume: Annotated[bool, typer.Option(help="Keep results that are there already.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,
     as_json: Json = False,
@@ -62,10 +69,14 @@ def segment(
     Example: hepatica segment patient.nii.gz -o out
     """
     from hepatica import case, io
+    from hepatica.io import models
 
+    if report not in ("html", "pdf"):
+        raise typer.BadParameter(f"--report {report!r} is neither html nor pdf.")
+    exports = models.require_exports(words(export), case.EXPORTS)
+    options = models.ModelOptions(margins_mm=millimetres(margins))
     if resume and overwrite:
         raise typer.BadParameter("--resume keeps results and --overwrite replaces them; take one.")
-    exports = _exports(export, case.EXPORTS)
     sources = io.expand_inputs(inputs)
     there = {name for name, _ in sources if (out / name).exists()}
     model = case.Model.load(bundle, engine, device=device, threads=threads)  # type: ignore[arg-type]
@@ -75,7 +86,7 @@ def segment(
     for number, (name, source) in enumerate(sources, 1):
         try:
             with show.steps(f"[{number}/{len(sources)}] {name}") as progress:
-                report = case.run_case(
+                result = case.run_case(
                     source,
                     out,
                     model,
@@ -85,6 +96,8 @@ def segment(
                     resume=resume,
                     save_probabilities=save_probabilities,
                     exports=exports,
+                    model_options=options,
+                    pdf=report == "pdf",
                     progress=progress,
                 )
         except (HepaticaError, MemoryError) as error:
@@ -97,12 +110,13 @@ def segment(
             rows.append(case.failed_row(name, sentence))
             show.failed(name, sentence)
         else:
-            rows.append(case.done_row(report))
-            show.done(report, out / name, kept=resume and name in there)
+            rows.append(case.done_row(result))
+            show.done(result, out / name, kept=resume and name in there)
         case.write_cases(out, rows)
     bad = sum(row.status == "failed" for row in rows)
     if len(sources) > 1:
-        show.say(f"{len(rows) - bad} done, {bad} failed: {out / 'cases.csv'}")
+        page = case.write_cohort_page(out)
+        show.say(f"{len(rows) - bad} done, {bad} failed: {out / 'cases.csv'}, {page}")
     show.close()
     if bad:
         raise typer.Exit(SOME_FAILED if len(sources) > 1 else FAILED)
@@ -132,7 +146,7 @@ def demo(
         console.print(line)
     console.print(f"Image:     {made.image}")
     console.print(f"Label map: {folder / (report.case + '_seg.nii.gz')}")
-    console.print(f"Report:    {folder / case.REPORT}")
+    console.print(f"Report:    {folder / case.PAGE}")
     console.print(f"Picture:   {folder / case.PREVIEW}")
     console.print(f"Took {sum(report.timing.seconds.values()):.1f} s. {RESEARCH_ONLY}")
 
@@ -155,15 +169,6 @@ def doctor(bundle: Bundle = "default", as_json: Json = False) -> None:
             errors.print(f"Problem: {problem}", style="red", markup=False)
     if found.problems:
         raise typer.Exit(FAILED)
-
-
-def _exports(text: str, known: Collection[str]) -> list[str]:
-    """The formats in ``a,b``; raises typer.BadParameter for what is not one."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
-    for name in found:
-        if name not in known:
-            raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
-    return found
 
 
 def _finding(m: Any) -> str:

@@ -11,7 +11,9 @@ millimetres come after it, which makes anisotropic, oblique and sheared grids ex
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ from scipy.spatial.distance import cdist, pdist
 
 #: Lengths that differ by less are one length.
 TIE_MM = 1e-6
+
+Point: TypeAlias = tuple[float, float, float]
+Segment: TypeAlias = tuple[Point, Point]
 
 
 def longest_3d_mm(mask: NDArray[np.bool_], matrix: NDArray[np.float64]) -> float:
@@ -42,9 +47,38 @@ def longest_3d_mm(mask: NDArray[np.bool_], matrix: NDArray[np.float64]) -> float
     return float(pdist(_hull(mask) @ matrix.T).max())
 
 
+@dataclass(frozen=True)
+class InPlane:
+    """The longest diameter in a plane, and the longest across it.
+
+    Parameters
+    ----------
+    diameter_mm, perpendicular_mm
+        Their lengths.
+    layer
+        Index along the axis that the plane lies across.
+    diameter, perpendicular
+        Their ends, in voxels: whole numbers are voxel centres.
+    """
+
+    diameter_mm: float
+    perpendicular_mm: float
+    layer: int
+    diameter: Segment
+    perpendicular: Segment
+
+
 def longest_in_plane_mm(
     mask: NDArray[np.bool_], matrix: NDArray[np.float64], axis: int
 ) -> tuple[float, float]:
+    """The lengths that :func:`longest_in_plane` finds; zeros when `mask` is empty."""
+    found = longest_in_plane(mask, matrix, axis)
+    return (found.diameter_mm, found.perpendicular_mm) if found else (0.0, 0.0)
+
+
+def longest_in_plane(
+    mask: NDArray[np.bool_], matrix: NDArray[np.float64], axis: int
+) -> InPlane | None:
     """Diameter and perpendicular diameter in the planes across voxel axis `axis`.
 
     The diameter is the longest distance between two corners of voxels in the same
@@ -67,14 +101,16 @@ def longest_in_plane_mm(
 
     Returns
     -------
-    tuple of float
-        (diameter, perpendicular) in mm; zeros when `mask` is empty.
+    InPlane or None
+        None when `mask` is empty.
     """
     # The plane's own orthonormal coordinates: lengths and angles are those in the patient.
     plane = np.linalg.qr(np.delete(matrix, axis, axis=1))[1]
-    slices = [s for s in np.moveaxis(mask, axis, 0) if s.any()]
+    layers = [n for n, s in enumerate(np.moveaxis(mask, axis, 0)) if s.any()]
+    slices = [np.take(mask, n, axis) for n in layers]
     bounds = np.array([_bound(s, plane) for s in slices])
-    longest = perpendicular = 0.0
+    longest, widest = 0.0, -1.0
+    best: tuple[int, NDArray[np.float64]] | None = None
     for n in np.argsort(-bounds, kind="stable"):
         if bounds[n] < longest - TIE_MM:
             break
@@ -84,11 +120,23 @@ def longest_in_plane_mm(
         if length < longest - TIE_MM:
             continue
         if length > longest + TIE_MM:
-            perpendicular = 0.0
+            widest = -1.0
         longest = max(longest, length)
         for a, b in np.argwhere(distances >= length - TIE_MM):
-            perpendicular = max(perpendicular, _widest_across(points, a, b))
-    return longest, perpendicular
+            width, ends = _widest_across(points, a, b)
+            if width > widest:
+                widest, best = width, (layers[n], np.concatenate([points[[a, b]], ends]))
+    if best is None:
+        return None
+    layer, ends = best
+    corners = np.linalg.solve(plane, ends.T).T - 0.5
+    a, b, c, d = np.insert(corners, axis, layer, axis=1).tolist()
+    return InPlane(longest, widest, layer, (_point(a), _point(b)), (_point(c), _point(d)))
+
+
+def _point(corner: list[float]) -> Point:
+    x, y, z = corner
+    return (x, y, z)
 
 
 def _bound(mask: NDArray[np.bool_], plane: NDArray[np.float64]) -> float:
@@ -124,20 +172,26 @@ def _extreme_corners(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.concatenate(points).astype(np.float64)
 
 
-def _widest_across(points: NDArray[np.float64], a: int, b: int) -> float:
-    """Longest segment across the diameter from point `a` to `b` of a convex polygon.
+def _widest_across(
+    points: NDArray[np.float64], a: int, b: int
+) -> tuple[float, NDArray[np.float64]]:
+    """Longest segment across the diameter from point `a` to `b` of a convex polygon, its ends.
 
     The width is a concave, piecewise linear function of the place along the diameter,
     with its bends at the polygon's vertices; so the greatest is at one of them.
     """
     along = points[b] - points[a]
     along = along / np.linalg.norm(along)
+    across = np.array([-along[1], along[0]])
     offset = points - points[a]
     t = offset @ along
-    v = offset @ np.array([-along[1], along[0]])
+    v = offset @ across
     v[[a, b]] = 0.0
     sides = []
     for side in (v >= 0, v <= 0):
         order = np.argsort(t[side])
         sides.append(np.interp(t, t[side][order], v[side][order]))
-    return float((sides[0] - sides[1]).max())
+    width = sides[0] - sides[1]
+    n = int(np.argmax(width))
+    foot = points[a] + t[n] * along
+    return float(width[n]), foot + np.array([[side[n]] for side in sides]) * across

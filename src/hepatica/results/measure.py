@@ -14,7 +14,9 @@ from scipy import ndimage
 from hepatica.core.components import bounding_box, components
 from hepatica.core.geometry import Box, Geometry, Triple
 from hepatica.core.volume import LabelMap, Volume
-from hepatica.results.diameters import longest_3d_mm, longest_in_plane_mm
+from hepatica.results.diameters import Point, Segment, longest_3d_mm, longest_in_plane
+from hepatica.results.gaps import Gaps
+from hepatica.results.surfaces import closed_surface
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,19 @@ class Finding:
         Mean tumour probability in the lesion; None without probabilities.
     touches_border
         The lesion has a voxel in the grid's outermost layer: it may go on outside.
+    sphericity
+        Surface of the ball of the lesion's volume over the lesion's: 1 for a ball, less
+        for all else. Of the smooth surface that meshes have (`hepatica.results.surfaces`),
+        whose edges are rounded: a cube's 0.81 comes out as about 0.88.
+    surface_distance_mm
+        Gap between lesion and liver surface, 0 where the lesion reaches it; None where the
+        field of view cuts the liver nearer than that. See `hepatica.results.gaps`.
+    next_lesion_mm
+        Gap to the nearest other lesion; None where there is none.
+    slice_longest
+        The slice in which `diameter_axial_mm` was found.
+    axial_ends_mm, perpendicular_ends_mm
+        Ends of the two axial diameters, RAS+ mm.
     """
 
     id: int
@@ -58,6 +73,12 @@ class Finding:
     mean_signal_ratio: float | None
     confidence: float | None
     touches_border: bool
+    sphericity: float | None = None
+    surface_distance_mm: float | None = None
+    next_lesion_mm: float | None = None
+    slice_longest: int | None = None
+    axial_ends_mm: Segment | None = None
+    perpendicular_ends_mm: Segment | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +150,7 @@ def measure(
         signal=signal,
         reference=None if signal is None else _mean(signal, parenchyma),
         probability=None if tumour_probability is None else tumour_probability[box],
+        gaps=Gaps.of(labelmap, numbered, box),
     )
     return Measurements(
         liver_ml=liver_ml,
@@ -147,6 +169,18 @@ def head_foot_axis(geometry: Geometry) -> int:
     return next(a for a, direction in enumerate(geometry.axes) if direction in "SI")
 
 
+def sphericity(mask: NDArray[np.bool_], geometry: Geometry) -> float | None:
+    """Surface of the ball of a mask's volume over the mask's own; None for an empty mask.
+
+    Wadell's definition (J. Geol. 40, 1932), of the smooth surface.
+    """
+    surface = closed_surface(mask, geometry)
+    if not surface.area_mm2:
+        return None
+    volume_mm3 = surface.volume_ml * 1000
+    return float(np.pi ** (1 / 3) * (6 * volume_mm3) ** (2 / 3) / surface.area_mm2)
+
+
 @dataclass(frozen=True, eq=False)
 class _Lesions:
     """The numbered lesions in the liver's box, and what is known about its voxels."""
@@ -158,6 +192,7 @@ class _Lesions:
     signal: NDArray[np.float32] | None
     reference: float | None
     probability: NDArray[np.float32] | None
+    gaps: Gaps
 
     def finding(self, number: int, box: Box) -> Finding:
         mask = self.numbered[box] == number
@@ -166,15 +201,16 @@ class _Lesions:
             slice(int(a), int(a) + n) for a, n in zip(start, mask.shape, strict=True)
         )
         matrix = self.geometry.affine[:3, :3]
-        axial, perpendicular = longest_in_plane_mm(mask, matrix, self.axis)
+        axial = longest_in_plane(mask, matrix, self.axis)
+        assert axial is not None  # a lesion has voxels
         index = np.argwhere(mask)
         centre_mm = self.geometry.to_patient(index.mean(axis=0) + start)
         along = native[self.axis]
         return Finding(
             id=number,
             volume_ml=len(index) * self.geometry.voxel_ml,
-            diameter_axial_mm=axial,
-            diameter_perpendicular_mm=perpendicular,
+            diameter_axial_mm=axial.diameter_mm,
+            diameter_perpendicular_mm=axial.perpendicular_mm,
             diameter_3d_mm=longest_3d_mm(mask, matrix),
             centre_mm=_triple(centre_mm),
             centre_voxel=_closest(index, matrix, start),
@@ -182,7 +218,17 @@ class _Lesions:
             mean_signal_ratio=self._signal_ratio(mask, box),
             confidence=None if self.probability is None else _mean(self.probability[box], mask),
             touches_border=_touches_border(native, self.geometry.shape),
+            sphericity=sphericity(mask, self.geometry.crop(native)),
+            surface_distance_mm=self.gaps.to_surface_mm(number),
+            next_lesion_mm=self.gaps.to_next_mm(number),
+            slice_longest=axial.layer + int(start[self.axis]),
+            axial_ends_mm=self._placed(axial.diameter, start),
+            perpendicular_ends_mm=self._placed(axial.perpendicular, start),
         )
+
+    def _placed(self, ends: Segment, start: NDArray[np.int64]) -> Segment:
+        a, b = (_triple(point) for point in self.geometry.to_patient(ends + start))
+        return a, b
 
     def _signal_ratio(self, mask: NDArray[np.bool_], box: Box) -> float | None:
         if self.signal is None or self.reference is None or self.reference <= 0:
@@ -217,7 +263,7 @@ def _start(box: Box) -> Triple:
     return (i, j, k)
 
 
-def _triple(point: NDArray[np.float64]) -> tuple[float, float, float]:
+def _triple(point: NDArray[np.float64]) -> Point:
     x, y, z = (float(p) for p in point)
     return (x, y, z)
 

@@ -1,0 +1,167 @@
+"""Pages in one file: escaped text, tables, pictures inside; no scripts, nothing loaded."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+from io import BytesIO
+
+from PIL import Image
+
+import hepatica
+from hepatica.results.notice import RESEARCH_ONLY
+
+STYLE = """
+:root{color-scheme:light}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:74rem;padding:1rem 1.25rem;background:#fff;color:#1a1a1a;
+font:16px/1.45 system-ui,"Segoe UI",Roboto,"DejaVu Sans",Arial,sans-serif}
+h1{font-size:1.6rem;line-height:1.2;margin:.4rem 0;overflow-wrap:anywhere}
+h2{font-size:1.15rem;margin:1.6rem 0 .5rem;border-bottom:1px solid #bbb}
+.notice{border:1px solid #8a3b00;border-left-width:.5rem;padding:.35rem .7rem;font-weight:600;
+margin:.5rem 0}
+.warnings{border:2px solid #b00020;border-left-width:.5rem;background:#fff4f4;
+padding:.4rem .9rem;margin:.8rem 0}
+.warnings ul{margin:.2rem 0;padding-left:1.2rem}
+.warnings h2{border:0;margin:.1rem 0;color:#8c0019}
+.calm{color:#333;margin:.5rem 0}
+.figures{display:flex;flex-wrap:wrap;gap:.5rem;margin:.8rem 0;padding:0;list-style:none}
+.figures li{flex:1 1 8.5rem;border:1px solid #ccc;border-radius:.4rem;padding:.45rem .7rem}
+.figures b{display:block;font-size:1.4rem;line-height:1.2;font-variant-numeric:tabular-nums;
+white-space:nowrap}
+.figures span{color:#444;font-size:.85rem}
+.views{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:.7rem}
+.slices{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:.7rem}
+figure{margin:0}
+figure img{display:block;width:100%;height:auto;border:1px solid #ddd}
+figcaption{color:#333;font-size:.85rem;margin-top:.15rem}
+.rule,footer,.origin{color:#444;font-size:.88rem}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;margin:.4rem 0}
+th,td{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}
+th.text,td.text{text-align:left;white-space:normal}
+tbody th{font-weight:600}
+thead th{border-bottom:2px solid #555;vertical-align:bottom;white-space:normal}
+.cases td:last-child,.cases th:last-child{text-align:left;white-space:normal}
+.origin td,.origin th{white-space:normal;overflow-wrap:anywhere;text-align:left;font-weight:400}
+@page{size:A4;margin:13mm}
+@media print{
+body{max-width:none;padding:0;font-size:9.5pt}
+.slices{grid-template-columns:repeat(4,minmax(0,1fr))}
+.wide{overflow:visible}
+table{font-size:7.5pt}
+.rule,figcaption,.figures span{font-size:7.5pt}
+.figures b{font-size:12pt}
+th,td{padding:.12rem .3rem}
+thead{display:table-header-group}
+tr,figure,.notice,.warnings,.figures li{break-inside:avoid}
+h2{break-after:avoid}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+}
+"""
+
+NOTICE = f'<p class="notice">{escape(RESEARCH_ONLY)}</p>'
+#: For a number that is not known.
+DASH = "–"
+
+
+def page(title: str, body: str) -> str:
+    """A whole page; `title` is escaped, `body` is HTML.
+
+    The research-only line stands under the title and at the end.
+    """
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data: 'self'; style-src 'unsafe-inline'">
+<title>{text(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{text(title)}</h1>
+{NOTICE}
+</header>
+<main>
+{body}
+</main>
+<footer>
+{NOTICE}
+<p>Made by Hepatica {text(hepatica.__version__)}.</p>
+</footer>
+</body>
+</html>
+"""
+
+
+def text(words: str) -> str:
+    """Any text on one line, as HTML: what a file is called can do nothing in a page."""
+    return escape(" ".join("".join(c if c.isprintable() else " " for c in words).split()))
+
+
+def section(title: str, inner: str) -> str:
+    """A titled part of a page."""
+    return f"<section>\n<h2>{text(title)}</h2>\n{inner}\n</section>"
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number with so many digits after the point, or a dash."""
+    return DASH if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def millilitres(volume_ml: float) -> str:
+    """Three significant digits, whole ml from 100 on."""
+    return number(volume_ml, 0 if volume_ml >= 100 else 1 if volume_ml >= 10 else 2)
+
+
+def warnings(sentences: Sequence[str], calm: str = "No warnings.") -> str:
+    """What the reader has to know first."""
+    if not sentences:
+        return f'<p class="calm">{text(calm)}</p>'
+    lines = "\n".join(f"<li>{text(sentence)}</li>" for sentence in sentences)
+    return f'<div class="warnings" role="alert">\n<h2>Warnings</h2>\n<ul>\n{lines}\n</ul>\n</div>'
+
+
+def figures(entries: Iterable[tuple[str, str]]) -> str:
+    """The numbers to see first: each a value and what it is."""
+    lines = "\n".join(f"<li><b>{text(a)}</b> <span>{text(b)}</span></li>" for a, b in entries)
+    return f'<ul class="figures">\n{lines}\n</ul>'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """A table whose first column names the rows; cells are text, or `Markup` as it is."""
+    columns = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
+    lines = []
+    for first, *cells in rows:
+        rest = "".join(f"<td>{_cell(cell)}</td>" for cell in cells)
+        lines.append(f'<tr><th scope="row">{_cell(first)}</th>{rest}</tr>')
+    body = "\n".join(lines)
+    return (
+        f'<div class="wide"><table class="{kind}">\n<thead>\n<tr>{columns}</tr>\n</thead>\n'
+        f"<tbody>\n{body}\n</tbody>\n</table></div>"
+    )
+
+
+class Markup(str):
+    """HTML that is a cell of a table."""
+
+
+def _cell(words: str) -> str:
+    return words if isinstance(words, Markup) else text(words)
+
+
+def picture(image: Image.Image, caption: str) -> str:
+    """A picture inside the page, its caption also being what it is for those who cannot see."""
+    file = BytesIO()
+    image.save(file, "PNG")
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    words = text(caption)
+    return (
+        f'<figure>\n<img alt="{words}" width="{image.width}" height="{image.height}"'
+        f' src="data:image/png;base64,{data}">\n<figcaption>{words}</figcaption>\n</figure>'
+    )

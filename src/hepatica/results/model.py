@@ -1,0 +1,150 @@
+"""The 3D model of a case: the liver, its lesions and their margins, each a checked surface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from hepatica.core.components import components
+from hepatica.core.volume import LabelMap
+from hepatica.results.margins import margin_surface
+from hepatica.results.panels import LESION_COLOUR, LIVER_COLOUR, Colour
+from hepatica.results.soundness import Soundness, examine
+from hepatica.results.surfaces import Surface, closed_surface
+from hepatica.results.tables import Cell, table
+
+#: Bluish green and vermilion of Okabe and Ito, from the nearest margin outwards.
+MARGIN_COLOURS: tuple[Colour, ...] = ((0, 158, 115), (213, 94, 0), (204, 121, 167))
+LIVER_OPACITY, MARGIN_OPACITY = 0.35, 0.25
+
+#: What is done to each surface before it is checked.
+Finish = Callable[[Surface], Surface]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One surface of a model.
+
+    Parameters
+    ----------
+    name
+        Of its file, without extension, such as ``"lesion_01"``.
+    title
+        For people, such as ``"Lesion 1"``.
+    opacity
+        1 is opaque, 0 invisible.
+    """
+
+    name: str
+    title: str
+    surface: Surface
+    soundness: Soundness
+    colour: Colour
+    opacity: float = 1.0
+
+
+def build_model(
+    labelmap: LabelMap,
+    *,
+    margins_mm: Sequence[float] = (),
+    liver_pitch_mm: float | None = None,
+    finish: Finish = lambda surface: surface,
+) -> tuple[Part, ...]:
+    """Liver, lesions in id order, then margins lesion by lesion; () without a liver.
+
+    Parameters
+    ----------
+    labelmap
+        The liver's surface goes around its lesions.
+    margins_mm
+        Distances of further surfaces around each lesion, not cut at the liver's.
+    liver_pitch_mm
+        As for :func:`~hepatica.results.surfaces.closed_surface`, of the liver's surface.
+    finish
+        Such as decimation.
+    """
+    return tuple(_parts(labelmap, sorted(set(margins_mm)), liver_pitch_mm, finish))
+
+
+def _parts(
+    labelmap: LabelMap, margins_mm: Sequence[float], pitch_mm: float | None, finish: Finish
+) -> Iterator[Part]:
+    geometry = labelmap.geometry
+    liver = labelmap.liver
+    if not liver.any():
+        return
+
+    def expected(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float:
+        return int(np.count_nonzero(mask)) * geometry.voxel_ml
+
+    surface = finish(closed_surface(liver, geometry, pitch_mm=pitch_mm))
+    checked = examine(surface, expected(liver))
+    yield Part("liver", "Liver", surface, checked, LIVER_COLOUR, LIVER_OPACITY)
+    numbered, _ = components(labelmap.tumour)
+    boxes = ndimage.find_objects(numbered)
+    lesions = [(n, numbered[box] == n, geometry.crop(box)) for n, box in enumerate(boxes, 1)]
+    for n, mask, grid in lesions:
+        surface = finish(closed_surface(mask, grid))
+        checked = examine(surface, expected(mask))
+        yield Part(f"lesion_{n:02d}", f"Lesion {n}", surface, checked, LESION_COLOUR)
+    for n, mask, grid in lesions:
+        for margin, colour in zip(margins_mm, _repeated(MARGIN_COLOURS), strict=False):
+            surface = finish(margin_surface(mask, grid, margin))
+            name = f"lesion_{n:02d}_margin_{_mm(margin)}mm"
+            title = f"Lesion {n}, margin {margin:g} mm"
+            yield Part(name, title, surface, examine(surface), colour, MARGIN_OPACITY)
+
+
+def _mm(margin: float) -> str:
+    whole, _, rest = f"{margin:g}".partition(".")
+    return f"{whole:0>2}" + (f"p{rest}" if rest else "")
+
+
+def _repeated(colours: Sequence[Colour]) -> Iterator[Colour]:
+    while True:
+        yield from colours
+
+
+MESH_COLUMNS = (
+    "file",
+    "part",
+    "triangles",
+    "parts",
+    "closed",
+    "oriented",
+    "manifold",
+    "volume_ml",
+    "voxels_ml",
+    "volume_error_percent",
+    *(f"{side}_{axis}_lps_mm" for side in ("min", "max") for axis in "xyz"),
+)
+
+
+def meshes_csv(files: Sequence[tuple[str, Sequence[Part]]]) -> str:
+    """A table with one line per file and surface in it: what was checked, and where it lies.
+
+    The box is in the files' coordinates, LPS+ mm; `voxels_ml` and the error are empty for
+    margins, which no voxels are compared with.
+    """
+    rows = ((name, *_cells(part)) for name, parts in files for part in parts)
+    return table(MESH_COLUMNS, rows)
+
+
+def _cells(part: Part) -> Sequence[Cell]:
+    s = part.soundness
+    (a, b, c), (d, e, f) = part.surface.bounds_mm.tolist()
+    return (
+        part.name,
+        s.triangles,
+        s.parts,
+        s.closed,
+        s.oriented,
+        s.manifold,
+        s.volume_ml,
+        s.expected_ml,
+        s.error_percent,
+        *(-d, -e, c, -a, -b, f),
+    )

@@ -1,0 +1,97 @@
+"""The rasteriser against geometry, and what a view of the model shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hepatica.core.geometry import Geometry
+from hepatica.core.volume import LabelMap
+from hepatica.results.model import build_model
+from hepatica.results.panels import LESION_COLOUR
+from hepatica.results.raster import rasterise
+from hepatica.results.surfaces import closed_surface, vertex_normals
+from hepatica.results.view3d import SIZE, picture
+from tests.livers import ball, points_mm
+
+
+def seen(surface, size=(80, 70)):
+    """A surface in mm as pixels: x right, y up, z towards the camera."""
+    points = surface.vertices.astype(float) * (1, -1, 1) + (40, 35, 0)
+    return rasterise(points, surface.faces, vertex_normals(surface), size)
+
+
+def test_a_ball_is_a_disc_of_depth():
+    layer = seen(closed_surface(*ball(40, 1.0)))
+    y, x = np.nonzero(layer.met)
+    away = np.hypot(x - 40 - 0.13, y - 35 + 0.13)
+    assert away.max() < 20.5
+    assert len(x) == pytest.approx(np.pi * 400, rel=0.02)
+    middle = away < 18
+    depth = layer.depth[y[middle], x[middle]]
+    assert depth == pytest.approx(np.sqrt(400 - away[middle] ** 2), abs=0.9)
+    normal = layer.normal[y[middle], x[middle]]
+    outward = np.column_stack([x[middle] - 40.13, 34.87 - y[middle], depth])
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    # A ball of voxels has flat spots, but faces the right way everywhere.
+    facing = np.einsum("ij,ij->i", normal, outward)
+    assert facing.min() > 0.8
+    assert facing.mean() > 0.985
+
+
+def test_there_are_no_holes_and_nothing_is_drawn_outside():
+    surface = closed_surface(*ball(90, 2.0))
+    assert seen(surface).met[10:60, 10:70].all()
+    assert seen(surface, (1, 1)).met.shape == (1, 1)
+
+
+def liver(*lesions):
+    geometry = Geometry.from_spacing((50, 40, 36), 3.0)
+    place = points_mm(geometry)
+    labels = (((place / (65, 45, 40)) ** 2).sum(axis=-1) < 1).astype(np.uint8)
+    for centre, radius in lesions:
+        labels[np.linalg.norm(place - centre, axis=-1) < radius] = 2
+    return LabelMap(labels, geometry)
+
+
+def orange(image):
+    """(n, 2) rows and columns of pixels that are more orange than grey or blue."""
+    rgb = np.asarray(image, float)
+    return np.argwhere(rgb[..., 0] - rgb[..., 2] > 60)
+
+
+@pytest.mark.parametrize(
+    ("centre", "view", "right", "up"),
+    [
+        ((40, 0, 0), "front", False, None),  # the patient's right is on the left
+        ((-40, 0, 0), "front", True, None),
+        ((0, 0, 25), "front", None, True),  # the head is up
+        ((0, 0, -25), "front", None, False),
+        ((40, 0, 0), "below", False, None),
+        ((0, 30, 0), "below", None, True),  # the front is up
+        ((0, -30, 0), "below", None, False),
+    ],
+)
+def test_the_views_are_those_of_radiology(centre, view, right, up):
+    found = orange(picture(build_model(liver((centre, 11)), liver_pitch_mm=4), view)).mean(axis=0)
+    if right is not None:
+        assert (found[1] > SIZE[0] / 2 + 40) == right
+        assert (found[1] < SIZE[0] / 2 - 40) == (not right)
+    if up is not None:
+        assert (found[0] < SIZE[1] / 2 - 40) == up
+        assert (found[0] > SIZE[1] / 2 + 40) == (not up)
+
+
+def test_a_lesion_in_front_is_clearer_than_one_behind():
+    before = orange(picture(build_model(liver(((0, 40, 0), 12)), liver_pitch_mm=4), "front"))
+    behind = picture(build_model(liver(((0, -30, 0), 12)), liver_pitch_mm=4), "front")
+    assert len(before) > 200
+    clear = np.asarray(picture(build_model(liver(((0, 40, 0), 12)), liver_pitch_mm=4), "front"))
+    at = tuple(before[len(before) // 4])
+    hue = clear[at].astype(float) / LESION_COLOUR[0] - np.array(LESION_COLOUR) / LESION_COLOUR[0]
+    assert np.ptp(hue) < 0.5
+    assert len(orange(behind)) > 50
+
+
+def test_no_liver_is_a_white_picture():
+    assert (np.asarray(picture((), "front")) == 255).all()
