@@ -51,7 +51,7 @@ REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "
 LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
 
 #: What `run_case` writes beside the label map.
-EXPORTS = (formats.SEG, formats.SR)
+EXPORTS = formats.FORMATS
 
 Progress = Callable[[str], None]
 

@@ -46,7 +46,7 @@ def segment(
         typer.Option(help="Which volume of a DICOM study; see hepatica convert."),
     ] = None,
     export: Annotated[
-        str, typer.Option(help="Further files, with commas: dicom-seg, dicom-sr.")
+        str, typer.Option(help="Further files, with commas: dicom-seg, dicom-sr, dicom-stl.")
     ] = "",
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the lesion probability of every voxel.")
