@@ -148,7 +148,8 @@ def test_the_headline_has_the_numbers(made):
     assert (
         f"3 cases; 2 without partner; mean Dice of the liver {liver.mean:.3f} (95 % interval"
         f" {liver.low:.3f} to {liver.high:.3f}); mean Dice of the tumours {tumour.mean:.3f}"
-        f" (95 % interval {tumour.low:.3f} to {tumour.high:.3f}); of 2 lesions 1 found, 1 missed, and 1 false."
+        f" (95 % interval {tumour.low:.3f} to {tumour.high:.3f}); of 2 lesions 1 found, 1 missed,"
+        " and 1 false."
     ) in made.text
 
 

@@ -64,23 +64,13 @@ def exported(
     found = measure(labelmap, volume)
     destination = Destination.of(volume, NAME)
     folder.mkdir(exist_ok=True)
-    names = export.write(folder, "p1", labelmap, found, destination, wanted, boxes)
-    assert names == formats.names("p1", wanted, len(found.findings))
+    names = export.write(folder, "p1", labelmap, found, destination, wanted)
+    expected = formats.names("p1", wanted, len(found.findings))
+    # Without a liver there is no surface.
+    assert names == [n for n in expected if labelmap.liver.any() or "_surface_" not in n]
     assert all(formats.is_dicom_export(name, "p1") for name in names)
     assert not formats.is_dicom_export("p1_seg.nii.gz", "p1")
     return {name: folder / name for name in names}
-
-
-def boxes(labelmap: LabelMap) -> list[bytes]:
-    """A closed box for each part; its six sides as twelve triangles."""
-    lesions = len(measure(labelmap).findings)
-    return [stl.binary(box(10.0 + n)) for n in range(lesions + 1)]
-
-
-def box(side: float) -> np.ndarray:
-    corner = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * side
-    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
-    return np.array([corner[list(t)] for a, b, c, d in quads for t in ((a, b, c), (a, c, d))])
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -183,23 +173,41 @@ def uids(item: Any) -> Any:
 
 
 def test_surfaces_are_in_the_frame_of_reference(tmp_path: Path) -> None:
-    """SimpleITK cannot read STL, but the arithmetic is short: half a turn about z."""
+    """Closed, of the liver's volume, and where the liver is in the source's LPS+ mm."""
     volume = io.read(write(tmp_path / "study", image()))
+    labelmap = LabelMap(labels(), volume.geometry)
     path = exported(tmp_path / "out", volume, labels())["p1_surface_01.dcm"]
     data = pydicom.dcmread(path)
     content = data.EncapsulatedDocument[: data.EncapsulatedDocumentLength]
-    assert int.from_bytes(content[80:84], "little") == 12
-    triangles = np.frombuffer(
-        content[84:], np.dtype([("n", "<f4", 3), ("t", "<f4", (3, 3)), ("e", "<u2")])
-    )
-    points = triangles["t"].reshape(-1, 3)
-    assert points.min(axis=0).tolist() == [-10, -10, 0]
-    assert points.max(axis=0).tolist() == [0, 0, 10]
-    a, b, c = (triangles["t"][:, n] for n in range(3))
-    volume_mm3 = float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
-    assert volume_mm3 == pytest.approx(1000), "the normals point outwards"
-    np.testing.assert_allclose(np.linalg.norm(triangles["n"], axis=1), 1)
+    kind = np.dtype([("n", "<f4", 3), ("t", "<f4", (3, 3)), ("e", "<u2")])
+    triangles = np.frombuffer(content[84:], kind)
+    assert int.from_bytes(content[80:84], "little") == len(triangles)
+    corners = triangles["t"].astype(float)
+    a, b, c = (corners[:, n] for n in range(3))
+    enclosed_ml = float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6000)
+    assert enclosed_ml == pytest.approx(measure(labelmap).liver_ml, rel=0.01)
+    inside = labelmap.geometry.to_patient(np.argwhere(labelmap.liver)) * (-1, -1, 1)
+    points = corners.reshape(-1, 3)
+    assert np.abs(points.mean(axis=0) - inside.mean(axis=0)).max() < 2
+    assert np.abs(points.min(axis=0) - inside.min(axis=0)).max() < 2
     assert data.MIMETypeOfEncapsulatedDocument == "model/stl"
+
+
+def test_stl_of_a_box() -> None:
+    """Half a turn about z, and the corners still run counter-clockwise from outside."""
+    corner = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * 10.0
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    box = [corner[list(t)] for a, b, c, d in quads for t in ((a, b, c), (a, c, d))]
+    content = stl.binary(np.array(box))
+    kind = np.dtype([("n", "<f4", 3), ("t", "<f4", (3, 3)), ("e", "<u2")])
+    triangles = np.frombuffer(content[84:], kind)
+    assert len(content) == 84 + 12 * 50
+    assert triangles["t"].reshape(-1, 3).min(axis=0).tolist() == [-10, -10, 0]
+    assert triangles["t"].reshape(-1, 3).max(axis=0).tolist() == [0, 0, 10]
+    a, b, c = (triangles["t"][:, n].astype(float) for n in range(3))
+    assert np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6 == pytest.approx(1000)
+    np.testing.assert_allclose(np.linalg.norm(triangles["n"], axis=1), 1)
+    assert stl.binary([])[80:] == bytes(4)
 
 
 def test_an_archive_gives_back_what_it_was_given(orthanc: Any, tmp_path: Path) -> None:

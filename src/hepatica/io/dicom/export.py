@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pydicom
@@ -11,12 +11,9 @@ from hepatica.core.volume import LabelMap
 from hepatica.io.dicom import seg, sr, stl
 from hepatica.io.dicom.destination import Destination
 from hepatica.io.dicom.formats import SEG, SEG_NAME, SR, SR_NAME, STL, STL_NAME
-from hepatica.io.dicom.segments import new_uid, segments
+from hepatica.io.dicom.segments import masks, new_uid, segments
 from hepatica.results.measure import Measurements
-
-#: Binary STL, LPS+ mm, of the liver and of each lesion in the order of ids; empty bytes
-#: for a part without a surface.
-Surfaces = Callable[[LabelMap], Sequence[bytes]]
+from hepatica.results.surfaces import closed_surface
 
 
 def write(
@@ -26,16 +23,10 @@ def write(
     measurements: Measurements,
     destination: Destination,
     formats: Collection[str],
-    surfaces: Surfaces | None = None,
 ) -> list[str]:
     """Write the results of one case into a folder; the names of the files.
 
     A report refers to segments, so that ``dicom-sr`` writes the segmentation, too.
-
-    Parameters
-    ----------
-    surfaces
-        Makes the surfaces for ``dicom-stl``.
 
     Raises
     ------
@@ -43,7 +34,7 @@ def write(
         If highdicom is not installed.
     """
     written = []
-    for name, data in _objects(case, labelmap, measurements, destination, formats, surfaces):
+    for name, data in _objects(case, labelmap, measurements, destination, formats):
         data.preamble = b"\0" * 128
         data.save_as(folder / name, enforce_file_format=True)
         written.append(name)
@@ -56,7 +47,6 @@ def _objects(
     measurements: Measurements,
     destination: Destination,
     formats: Collection[str],
-    surfaces: Surfaces | None,
 ) -> Iterator[tuple[str, pydicom.FileDataset]]:
     parts = segments(len(measurements.findings))
     if {SEG, SR} & set(formats):
@@ -65,10 +55,10 @@ def _objects(
     if SR in formats:
         yield case + SR_NAME, sr.encode(measurements, destination, parts, segmentation)
     if STL in formats:
-        if surfaces is None:
-            raise ValueError("dicom-stl needs surfaces")
         series = new_uid()
-        for number, (part, surface) in enumerate(zip(parts, surfaces(labelmap), strict=True), 1):
-            if surface:
-                data = stl.encode(surface, destination, part, series, number)
-                yield f"{case}{STL_NAME}{number:02d}.dcm", data
+        for part, mask in zip(parts, masks(labelmap, parts), strict=True):
+            surface = closed_surface(mask, labelmap.geometry)
+            if len(surface.faces):
+                content = stl.binary(surface.triangles)
+                data = stl.encode(content, destination, part, series, part.number)
+                yield f"{case}{STL_NAME}{part.number:02d}.dcm", data
