@@ -162,14 +162,14 @@ def test_a_label_map_given_as_an_image_is_said(run, tmp_path, tiny_bundle):
 
 def test_demo(run, tmp_path, tiny_bundle):
     out = tmp_path / "demo"
-    code, text, _ = run("demo", "-o", out, "--bundle", tiny_bundle.folder)
+    code, text, _ = run("demo", "-o", out)
     assert code == 0
     for what in ("Label map:", "Report:", "Picture:"):
         (line,) = [line for line in text.splitlines() if line.startswith(what)]
         assert Path(line.removeprefix(what).strip()).is_file()
     assert "Truth: liver" in text
-    assert run("demo", "-o", out, "--bundle", tiny_bundle.folder)[0] == 1
-    assert run("demo", "-o", out, "--seed", 5, "--bundle", tiny_bundle.folder)[0] == 0
+    assert run("demo", "-o", out)[0] == 1
+    assert run("demo", "-o", out, "--seed", 5)[0] == 0
     assert (out / "synthetic_42" / "report.json").is_file()
 
 

@@ -13,7 +13,7 @@ import pytest
 from hepatica.core.errors import OutputError, ResourceError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Source, Volume
-from hepatica.results import hypertext
+from hepatica.results import casepage, hypertext
 from hepatica.results.casepage import HEAD, case_page
 from hepatica.results.cohortpage import cohort_page
 from hepatica.results.measure import measure
@@ -185,3 +185,13 @@ def test_a_report_of_an_earlier_version_is_still_read():
     old = Report.from_json(msgspec.json.encode(data))
     assert old.measurements.findings[0].sphericity is None
     assert "–" in case_page(old, labels, Volume(labels.labels * 1.0, GRID))
+
+
+def test_what_noise_makes_has_no_model_and_a_liver_has():
+    solid = np.zeros((20, 20, 20), bool)
+    solid[3:17, 3:17, 3:17] = True
+    assert not casepage.ragged(solid)
+    assert not casepage.ragged(np.zeros((20, 20, 20), bool))
+    noise = np.random.default_rng(1).random((20, 20, 20)) < 0.6
+    assert casepage.ragged(noise)
+    assert "too ragged" in casepage._model(None, 3)

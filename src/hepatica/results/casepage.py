@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.results import hypertext
 from hepatica.results.hypertext import DASH, millilitres, number, section, table
@@ -47,6 +51,11 @@ RULES = (
     f" {DASH} is unknown."
 )
 
+#: More lesions could not be told apart on a picture; a noisy label map has thousands.
+MOST_MODELLED = 60
+#: Share of a liver's voxels that lie at its surface; of thick slices it is a third or so.
+MOST_SURFACE = 0.6
+
 VIEWS: tuple[tuple[View, str], ...] = (("front", "from the front"), ("below", "from below"))
 
 
@@ -65,15 +74,16 @@ def case_page(
     image
         On the label map's grid; without it there are no slices.
     parts
-        The 3D model if there is one already; else it is made, a little coarser.
+        The 3D model if there is one already; else it is made, a little coarser, if the liver
+        is no sponge: a surface of millions of triangles would show nothing.
     """
     m = report.measurements
-    if parts is None:
-        parts = build_model(labelmap, liver_pitch_mm=PICTURE_PITCH_MM)
+    if parts is None and not ragged(labelmap.liver):
+        parts = build_model(labelmap, liver_pitch_mm=PICTURE_PITCH_MM, most_lesions=MOST_MODELLED)
     blocks = [
         hypertext.warnings(report.warnings),
         hypertext.figures(_figures(m)),
-        section("3D model", _model(parts)),
+        section("3D model", _model(parts, len(m.findings))),
         section("Lesions", _lesions(m)),
     ]
     if image is not None:
@@ -101,11 +111,21 @@ def _figures(m: Measurements) -> Iterator[tuple[str, str]]:
         yield f"{number(min(gaps))} mm", "least distance to the surface"
 
 
-def _model(parts: Sequence[Part]) -> str:
+def ragged(mask: NDArray[np.bool_]) -> bool:
+    """Whether most of a mask (i, j, k) lies at its surface, as in what noise makes."""
+    deep = np.count_nonzero(ndimage.binary_erosion(mask))
+    return bool(deep < (1 - MOST_SURFACE) * np.count_nonzero(mask))
+
+
+def _model(parts: Sequence[Part] | None, lesions: int) -> str:
+    if parts is None:
+        return "<p>The label map is too ragged for a 3D model.</p>"
     if not parts:
         return "<p>There is no liver to show.</p>"
+    left_out = lesions + 1 - len(parts)
+    note = f"<p>Without the {left_out} smallest lesions.</p>" if left_out > 0 else ""
     seen = [hypertext.picture(picture(parts, view), f"Model {words}") for view, words in VIEWS]
-    return f'<div class="views">\n{"".join(seen)}\n</div>'
+    return f'<div class="views">\n{"".join(seen)}\n</div>{note}'
 
 
 def _lesions(m: Measurements) -> str:
