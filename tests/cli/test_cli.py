@@ -75,7 +75,7 @@ def test_in_a_folder_the_others_go_on_and_the_exit_code_is_3(run, tmp_path, tiny
     code, text, err = run("segment", folder, "-o", out, "--bundle", tiny_bundle.folder)
     assert code == 3
     assert f"2 done, {len(bad)} failed" in text
-    assert {p.name for p in out.iterdir()} == {"good1", "good2", "cases.csv"}
+    assert {p.name for p in out.iterdir()} == {"good1", "good2", "cases.csv", "cases.html"}
     rows = (out / "cases.csv").read_text().splitlines()
     assert len(rows) == 1 + 2 + len(bad)
     assert sum(",failed," in row for row in rows) == len(bad)

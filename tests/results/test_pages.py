@@ -185,3 +185,13 @@ def test_a_report_of_an_earlier_version_is_still_read():
     old = Report.from_json(msgspec.json.encode(data))
     assert old.measurements.findings[0].sphericity is None
     assert "–" in case_page(old, labels, Volume(labels.labels * 1.0, GRID))
+
+
+def test_a_map_full_of_specks_is_drawn_in_part_and_says_so(monkeypatch):
+    monkeypatch.setattr("hepatica.results.casepage.MOST_IN_MODEL", 3)
+    labels = np.ones((24, 20, 12), np.uint8)
+    labels[2:22:4, 2:18:4, 4] = 2
+    specks = LabelMap(labels, Geometry.from_spacing(labels.shape, 3.0))
+    page = case_page(report(specks), specks)
+    assert "Of 20 lesions, the 3 largest are shown." in page
+    assert page.count('<th scope="row">') >= 20

@@ -21,8 +21,8 @@ from hepatica.results.view3d import View, picture
 #: Coarser than meshes are made: it is only looked at.
 PICTURE_PITCH_MM = 3.0
 
-#: Shown in full up to here; the table has them all.
-MOST_SLICES = 40
+#: Shown up to here, from the largest; the table has them all.
+MOST_SLICES, MOST_IN_MODEL = 40, 100
 
 HEAD = (
     "Lesion",
@@ -69,11 +69,11 @@ def case_page(
     """
     m = report.measurements
     if parts is None:
-        parts = build_model(labelmap, liver_pitch_mm=PICTURE_PITCH_MM)
+        parts = build_model(labelmap, liver_pitch_mm=PICTURE_PITCH_MM, most_lesions=MOST_IN_MODEL)
     blocks = [
         hypertext.warnings(report.warnings),
         hypertext.figures(_figures(m)),
-        section("3D model", _model(parts)),
+        section("3D model", _model(parts, len(m.findings))),
         section("Lesions", _lesions(m)),
     ]
     if image is not None:
@@ -101,11 +101,13 @@ def _figures(m: Measurements) -> Iterator[tuple[str, str]]:
         yield f"{number(min(gaps))} mm", "least distance to the surface"
 
 
-def _model(parts: Sequence[Part]) -> str:
+def _model(parts: Sequence[Part], lesions: int) -> str:
     if not parts:
         return "<p>There is no liver to show.</p>"
     seen = [hypertext.picture(picture(parts, view), f"Model {words}") for view, words in VIEWS]
-    return f'<div class="views">\n{"".join(seen)}\n</div>'
+    shown = sum("Lesion" in part.title and "margin" not in part.title for part in parts)
+    note = f"<p>Of {lesions} lesions, the {shown} largest are shown.</p>" if shown < lesions else ""
+    return f'<div class="views">\n{"".join(seen)}\n</div>{note}'
 
 
 def _lesions(m: Measurements) -> str:

@@ -51,6 +51,7 @@ def build_model(
     *,
     margins_mm: Sequence[float] = (),
     liver_pitch_mm: float | None = None,
+    most_lesions: int | None = None,
     finish: Finish = lambda surface: surface,
 ) -> tuple[Part, ...]:
     """Liver, lesions in id order, then margins lesion by lesion; () without a liver.
@@ -63,14 +64,21 @@ def build_model(
         Distances of further surfaces around each lesion, not cut at the liver's.
     liver_pitch_mm
         As for :func:`~hepatica.results.surfaces.closed_surface`, of the liver's surface.
+    most_lesions
+        Leave out smaller ones; None leaves out none.
     finish
         Such as decimation.
     """
-    return tuple(_parts(labelmap, sorted(set(margins_mm)), liver_pitch_mm, finish))
+    margins = sorted(set(margins_mm))
+    return tuple(_parts(labelmap, margins, liver_pitch_mm, most_lesions, finish))
 
 
 def _parts(
-    labelmap: LabelMap, margins_mm: Sequence[float], pitch_mm: float | None, finish: Finish
+    labelmap: LabelMap,
+    margins_mm: Sequence[float],
+    pitch_mm: float | None,
+    most_lesions: int | None,
+    finish: Finish,
 ) -> Iterator[Part]:
     geometry = labelmap.geometry
     liver = labelmap.liver
@@ -84,7 +92,7 @@ def _parts(
     checked = examine(surface, expected(liver))
     yield Part("liver", "Liver", surface, checked, LIVER_COLOUR, LIVER_OPACITY)
     numbered, _ = components(labelmap.tumour)
-    boxes = ndimage.find_objects(numbered)
+    boxes = ndimage.find_objects(numbered)[:most_lesions]
     lesions = [(n, numbered[box] == n, geometry.crop(box)) for n, box in enumerate(boxes, 1)]
     for n, mask, grid in lesions:
         surface = finish(closed_surface(mask, grid))
