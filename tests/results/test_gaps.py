@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
+from hepatica.core.components import components
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.results.measure import measure
 from tests.livers import points_mm
 from tests.orientations import oblique
+
+CORNERS = np.array(list(np.ndindex(2, 2, 2))) - 0.5
 
 
 def block(spacing=(1, 1, 1), lesions=((5, 5, 5),), liver=np.s_[1:-1, 1:-1, 1:-1], angles=(0, 0, 0)):
@@ -83,3 +87,24 @@ def test_balls_in_a_ball_however_it_is_turned(angles, radius):
     assert first.next_lesion_mm == pytest.approx(26 - radius - 3, abs=2.7)
     assert first.volume_ml == pytest.approx(4 / 3 * np.pi * radius**3 / 1000, rel=0.12)
     assert first.diameter_3d_mm == pytest.approx(2 * radius, abs=2.7)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10_000))
+def test_the_next_lesion_is_the_nearest_of_all(seed):
+    rng = np.random.default_rng(seed)
+    labels = np.ones((14, 12, 10), np.uint8)
+    labels[rng.random(labels.shape) < 0.04] = 2
+    geometry = oblique(Geometry.from_spacing(labels.shape, (1.0, 1.7, 3.1)), (5, 9, -20))
+    found = measure(LabelMap(labels, geometry)).findings
+    numbered, _ = components(labels == 2)
+    corners = [
+        geometry.to_patient(
+            (np.argwhere(numbered == f.id)[:, None] + CORNERS).reshape(-1, 3)  # all eight of each
+        )
+        for f in found
+    ]
+    for one, finding in zip(corners, found, strict=True):
+        gaps = [cdist(one, other).min() for other in corners if other is not one]
+        expected = min(gaps) if gaps else None
+        assert finding.next_lesion_mm == (None if expected is None else pytest.approx(expected))

@@ -195,3 +195,13 @@ def test_what_noise_makes_has_no_model_and_a_liver_has():
     noise = np.random.default_rng(1).random((20, 20, 20)) < 0.6
     assert casepage.ragged(noise)
     assert "too ragged" in casepage._model(None, 3)
+
+
+def test_a_map_full_of_specks_is_drawn_in_part_and_says_so(monkeypatch):
+    monkeypatch.setattr("hepatica.results.casepage.MOST_IN_MODEL", 3)
+    labels = np.ones((24, 20, 12), np.uint8)
+    labels[2:22:4, 2:18:4, 4] = 2
+    specks = LabelMap(labels, Geometry.from_spacing(labels.shape, 3.0))
+    page = case_page(report(specks), specks)
+    assert "Of 20 lesions, the 3 largest are shown." in page
+    assert page.count('<th scope="row">') >= 20

@@ -25,8 +25,8 @@ from hepatica.results.view3d import View, picture
 #: Coarser than meshes are made: it is only looked at.
 PICTURE_PITCH_MM = 3.0
 
-#: Shown in full up to here; the table has them all.
-MOST_SLICES = 40
+#: Shown up to here, from the largest; the table has them all.
+MOST_SLICES, MOST_IN_MODEL = 40, 100
 
 HEAD = (
     "Lesion",
@@ -51,8 +51,6 @@ RULES = (
     f" {DASH} is unknown."
 )
 
-#: More lesions could not be told apart on a picture; a noisy label map has thousands.
-MOST_MODELLED = 60
 #: Share of a liver's voxels that lie at its surface; of thick slices it is a third or so.
 MOST_SURFACE = 0.6
 
@@ -79,7 +77,7 @@ def case_page(
     """
     m = report.measurements
     if parts is None and not ragged(labelmap.liver):
-        parts = build_model(labelmap, liver_pitch_mm=PICTURE_PITCH_MM, most_lesions=MOST_MODELLED)
+        parts = build_model(labelmap, liver_pitch_mm=PICTURE_PITCH_MM, most_lesions=MOST_IN_MODEL)
     blocks = [
         hypertext.warnings(report.warnings),
         hypertext.figures(_figures(m)),
@@ -122,9 +120,9 @@ def _model(parts: Sequence[Part] | None, lesions: int) -> str:
         return "<p>The label map is too ragged for a 3D model.</p>"
     if not parts:
         return "<p>There is no liver to show.</p>"
-    left_out = lesions + 1 - len(parts)
-    note = f"<p>Without the {left_out} smallest lesions.</p>" if left_out > 0 else ""
     seen = [hypertext.picture(picture(parts, view), f"Model {words}") for view, words in VIEWS]
+    shown = sum("Lesion" in part.title and "margin" not in part.title for part in parts)
+    note = f"<p>Of {lesions} lesions, the {shown} largest are shown.</p>" if shown < lesions else ""
     return f'<div class="views">\n{"".join(seen)}\n</div>{note}'
 
 

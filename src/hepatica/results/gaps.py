@@ -9,6 +9,7 @@ voxels fill, on anisotropic and oblique grids too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -74,10 +75,36 @@ class Gaps:
 
     def to_next_mm(self, number: int) -> float | None:
         """From a lesion to the nearest other one; None if there is no other."""
-        others = [points for n, points in self.lesions.items() if n != number]
-        if not others:
-            return None
-        return _nearest_mm(cKDTree(np.concatenate(others)), self.lesions[number])
+        names, low, high = self._boxes
+        n = names.index(number)
+        # Boxes are never further apart than what they hold: most lesions need no closer look.
+        apart = np.maximum(0, np.maximum(low - high[n], low[n] - high))
+        bound = np.linalg.norm(apart, axis=1)
+        bound[n] = np.inf
+        best: float | None = None
+        for other in np.argsort(bound):
+            if not np.isfinite(bound[other]) or (best is not None and bound[other] >= best):
+                break
+            gap = _nearest_mm(self._tree(names[other]), self.lesions[number])
+            best = gap if best is None else min(best, gap)
+        return best
+
+    @cached_property
+    def _boxes(self) -> tuple[list[int], NDArray[np.float64], NDArray[np.float64]]:
+        """Numbers of the lesions, and lowest and highest corner (n, 3) of each."""
+        points = self.lesions.values()
+        low = np.array([p.min(axis=0) for p in points])
+        high = np.array([p.max(axis=0) for p in points])
+        return list(self.lesions), low, high
+
+    def _tree(self, number: int) -> cKDTree:
+        if number not in self._trees:
+            self._trees[number] = cKDTree(self.lesions[number])
+        return self._trees[number]
+
+    @cached_property
+    def _trees(self) -> dict[int, cKDTree]:
+        return {}
 
 
 def _nearest_mm(tree: cKDTree, points: NDArray[np.float64]) -> float:

@@ -5,7 +5,7 @@ Everything is measured on the label map's own grid, in patient millimetres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,6 +193,7 @@ class _Lesions:
     reference: float | None
     probability: NDArray[np.float32] | None
     gaps: Gaps
+    forms: dict[tuple[int | bytes, ...], float | None] = field(default_factory=dict)
 
     def finding(self, number: int, box: Box) -> Finding:
         mask = self.numbered[box] == number
@@ -218,13 +219,20 @@ class _Lesions:
             mean_signal_ratio=self._signal_ratio(mask, box),
             confidence=None if self.probability is None else _mean(self.probability[box], mask),
             touches_border=_touches_border(native, self.geometry.shape),
-            sphericity=sphericity(mask, self.geometry.crop(native)),
+            sphericity=self._sphericity(mask, self.geometry.crop(native)),
             surface_distance_mm=self.gaps.to_surface_mm(number),
             next_lesion_mm=self.gaps.to_next_mm(number),
             slice_longest=axial.layer + int(start[self.axis]),
             axial_ends_mm=self._placed(axial.diameter, start),
             perpendicular_ends_mm=self._placed(axial.perpendicular, start),
         )
+
+    def _sphericity(self, mask: NDArray[np.bool_], geometry: Geometry) -> float | None:
+        """Lesions of a few voxels are many where a map is noisy, and have few forms."""
+        form = (*mask.shape, np.packbits(mask).tobytes())
+        if form not in self.forms:
+            self.forms[form] = sphericity(mask, geometry)
+        return self.forms[form]
 
     def _placed(self, ends: Segment, start: NDArray[np.int64]) -> Segment:
         a, b = (_triple(point) for point in self.geometry.to_patient(ends + start))
