@@ -28,7 +28,7 @@ from hepatica.io.models import ModelOptions, unsound
 from hepatica.model import bundle as bundles
 from hepatica.model import engines
 from hepatica.model.bundle import Bundle
-from hepatica.model.engines import Engine, EngineName
+from hepatica.model.engines import Asked, Engine, EngineName
 from hepatica.pipeline.cascade import Segmentation, Segmenter
 from hepatica.results.casepage import case_page
 from hepatica.results.cohortpage import cohort_page
@@ -83,11 +83,12 @@ class Model:
         *,
         device: str = "auto",
         threads: int = 0,
+        precision: Asked = "auto",
     ) -> Model:
         """Load a bundle by name or folder; raises as `bundle.load` and `engines.load` do."""
         began = time.perf_counter()
         checked = bundles.load(bundle)
-        loaded = engines.load(checked, engine, device=device, threads=threads)
+        loaded = engines.load(checked, engine, device=device, threads=threads, precision=precision)
         seconds = {
             "start": round(began - hepatica.STARTED, 4),
             "load model": round(time.perf_counter() - began, 4),

@@ -26,6 +26,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Bundle = Annotated[str, typer.Option(help="Model bundle: a name that ships, or a folder.")]
 EngineOption = Annotated[str, typer.Option(help="auto, openvino or torch.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, int8, bf16 or fp32.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps (with torch).")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
