@@ -60,38 +60,46 @@ def rasterise(
     front = area < -1e-9
     faces, a, b, c, area = faces[front], a[front], b[front], c[front], area[front]
     corners = np.stack([a, b, c])[..., :2]
-    low = np.ceil(corners.min(axis=0)).astype(int)
-    high = np.floor(corners.max(axis=0)).astype(int)
+    low = np.maximum(np.ceil(corners.min(axis=0)), 0).astype(int)
+    high = np.minimum(np.floor(corners.max(axis=0)), (width - 1, height - 1)).astype(int)
     wide, tall = (high - low + 1).max(axis=0, initial=0)
-    found: list[tuple[NDArray[Any], ...]] = [
-        (np.empty(0, int), np.empty(0), np.empty((0, 3)), np.empty(0, int))
-    ]
+    planes = np.stack([_plane(b, c), _plane(c, a), _plane(a, b)], axis=1) / area[:, None, None]
+    found: list[tuple[NDArray[Any], ...]] = [(np.empty(0, int), np.empty(0), np.empty(0, int))]
     for u in range(wide):
-        column = low[:, 0] + u <= high[:, 0]
+        column = np.flatnonzero(low[:, 0] + u <= high[:, 0])
         for v in range(tall):
-            at = np.flatnonzero(column & (low[:, 1] + v <= high[:, 1]))
-            if not at.size:
+            column = column[low[column, 1] + v <= high[column, 1]]
+            if not column.size:
                 break
-            x, y = low[at, 0] + u, low[at, 1] + v
-            p = np.stack([x, y], axis=1).astype(np.float64)
-            weights = np.stack(
-                [_cross(b[at], c[at], p), _cross(c[at], a[at], p), _cross(a[at], b[at], p)], axis=1
-            )
-            weights /= area[at, None]
-            ok = (weights >= 0).all(axis=1) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
-            at, weights = at[ok], weights[ok]
-            z = a[at, 2] * weights[:, 0] + b[at, 2] * weights[:, 1] + c[at, 2] * weights[:, 2]
-            found.append((y[ok] * width + x[ok], z, weights, at))
-    pixel, z, weights, at = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.lexsort((z, pixel))
-    last = np.ones(len(order), bool)
-    last[:-1] = pixel[order[1:]] != pixel[order[:-1]]
-    kept = order[last]
-    depth[pixel[kept]] = z[kept]
-    mixed = np.einsum("nk,nkx->nx", weights[kept], normals[faces[at[kept]]])
-    normal[pixel[kept]] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
+            x, y = low[column, 0] + u, low[column, 1] + v
+            weights = _weights(planes[column], x, y)
+            ok = (weights >= 0).all(axis=1)
+            at = column[ok]
+            z = np.stack([a[at, 2], b[at, 2], c[at, 2]], axis=1)
+            found.append(((y * width + x)[ok], np.einsum("nk,nk->n", z, weights[ok]), at))
+    pixel, z, at = (np.concatenate(column) for column in zip(*found, strict=True))
+    np.maximum.at(depth, pixel, z)
+    nearest = z == depth[pixel]
+    seen = np.full(width * height, -1)
+    seen[pixel[nearest]] = at[nearest]
+    met = np.flatnonzero(seen >= 0)
+    face = seen[met]
+    weights = _weights(planes[face], met % width, met // width)
+    mixed = np.einsum("nk,nkx->nx", weights, normals[faces[face]])
+    normal[met] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
     grid = depth.reshape(height, width)
     return Layer(np.isfinite(grid), grid, normal.reshape(height, width, 3))
+
+
+def _plane(a: _Floats, b: _Floats) -> _Floats:
+    """(n, 3) such that its product with (x, y, 1) is :func:`_cross` of a, b and that pixel."""
+    along, down = (b - a)[:, 0], (b - a)[:, 1]
+    return np.stack([-down, along, down * a[:, 0] - along * a[:, 1]], axis=1)
+
+
+def _weights(planes: _Floats, x: NDArray[Any], y: NDArray[Any]) -> _Floats:
+    """(n, 3): how much each corner of its triangle counts at a pixel; negative outside."""
+    return np.asarray(planes[..., 0] * x[:, None] + planes[..., 1] * y[:, None] + planes[..., 2])
 
 
 def _cross(a: NDArray[Any], b: NDArray[Any], p: NDArray[Any]) -> _Floats:
