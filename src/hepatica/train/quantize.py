@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from hepatica import io
 from hepatica.core.errors import ConfigError, ResourceError
@@ -119,7 +120,12 @@ def quantize(
         for number in (0, 1):
             report(f"Stage {number + 1} in whole numbers")
             stream = sets.stream(bundle.plan, number)
-            model = _in_whole_numbers(bundle.openvino(number), stream, sets.seed)
+            images = [
+                stream.sample(np.random.default_rng([sets.seed, n]), n, VALIDATION).image
+                for n in range(SHOWN)
+            ]
+            full = openvino.Core().read_model(bundle.openvino(number))
+            model = in_whole_numbers(full, [image[None, None] for image in images])
             path = temporary / bundle.openvino(number, "int8").name
             openvino.save_model(model, path, compress_to_fp16=True)
         trial = bundles.seal(temporary, bundle.name)
@@ -138,7 +144,16 @@ def quantize(
     return bundles.load(str(folder))
 
 
-def _in_whole_numbers(path: Path, stream: Synthetic, seed: int) -> openvino.Model:
+def in_whole_numbers(
+    model: openvino.Model, images: Sequence[NDArray[np.float32]]
+) -> openvino.Model:
+    """`model` in int8, calibrated on `images` (1, 1, i, j, k).
+
+    Raises
+    ------
+    ResourceError
+        If NNCF is not installed.
+    """
     try:
         import nncf
     except ModuleNotFoundError as error:
@@ -146,15 +161,11 @@ def _in_whole_numbers(path: Path, stream: Synthetic, seed: int) -> openvino.Mode
             f"Models in whole numbers need the package {error.name}.",
             "pip install '.[train]' in Hepatica's folder.",
         ) from error
-    images = [
-        stream.sample(np.random.default_rng([seed, n]), n, VALIDATION).image[None, None]
-        for n in range(SHOWN)
-    ]
     return nncf.quantize(
-        openvino.Core().read_model(path),
+        model,
         nncf.Dataset(images),
         preset=nncf.QuantizationPreset.MIXED,
-        subset_size=SHOWN,
+        subset_size=len(images),
     )
 
 
