@@ -12,10 +12,11 @@ import msgspec
 
 import hepatica
 from hepatica import case, io
-from hepatica.core.errors import InputError, OutputError
+from hepatica.core.errors import InputError
 from hepatica.core.volume import LabelMap, Source, Volume
 from hepatica.io import models
 from hepatica.io.models import PLAIN, ModelOptions
+from hepatica.io.replacing import require_room
 from hepatica.results.casepage import case_page
 from hepatica.results.followup import FollowUp, compare_timepoints, timepoints_csv
 from hepatica.results.followuppage import followup_page
@@ -28,6 +29,11 @@ from hepatica.results.report import InputRecord, Provenance, Report, Timing, les
 
 #: Names of what a comparison of dates writes.
 CHANGES, CHANGES_JSON, CHANGES_PAGE = "timepoints.csv", "timepoints.json", "timepoints.html"
+CHANGES_PRINTED = "timepoints.pdf"
+_FOLLOWUP = (CHANGES, CHANGES_JSON, CHANGES_PAGE, CHANGES_PRINTED)
+
+#: Names of what a report of a label map writes.
+_REPORT = (case.REPORT, case.PAGE, case.PRINTED, case.LESIONS, case.PREVIEW)
 
 #: After the name of the case, in the name of its label map.
 LABELS = "_seg"
@@ -79,12 +85,17 @@ def write_models(
         InputError, ConfigError, ResourceError or OutputError; nothing is written then.
     """
     models.require_exports(exports)
-    require_room(out, models.CHECKS, overwrite, (labelmap, image))
+    name = case_of(labelmap)
+    require_room(
+        out,
+        (labelmap, image),
+        models.CHECKS,
+        lambda file: models.is_model_file(file, name),
+        overwrite,
+    )
     labels, volume = read(labelmap, image)
     with io.folder_atomically(out) as temporary:
-        parts = models.write_models(
-            temporary, case_of(labelmap), labels, exports, image=volume, options=options
-        )
+        parts = models.write_models(temporary, name, labels, exports, image=volume, options=options)
     return parts
 
 
@@ -106,7 +117,7 @@ def write_report(
     HepaticaError
         InputError, ResourceError or OutputError; nothing is written then.
     """
-    require_room(out, case.REPORT, overwrite, (labelmap, image))
+    require_room(out, (labelmap, image), case.REPORT, _REPORT.__contains__, overwrite)
     began = time.perf_counter()
     labels, volume = read(labelmap, image)
     name = case_of(labelmap)
@@ -165,7 +176,7 @@ def write_followup(
         InputError, ResourceError or OutputError; nothing is written then.
     """
     maps = [labelmap_in(path) for path in (earlier, later)]
-    require_room(out, CHANGES, overwrite, maps)
+    require_room(out, maps, CHANGES, _FOLLOWUP.__contains__, overwrite)
     first, second = (read(path)[0] for path in maps)
     followup = compare_timepoints(first, second)
     names = (case_of(maps[0]), case_of(maps[1]))
@@ -179,7 +190,7 @@ def write_followup(
         data = msgspec.json.encode(known | {"followup": followup})
         (temporary / CHANGES_JSON).write_bytes(msgspec.json.format(data, indent=2) + b"\n")
         if pdf:
-            (temporary / "timepoints.pdf").write_bytes(pdf_bytes(page))
+            (temporary / CHANGES_PRINTED).write_bytes(pdf_bytes(page))
     return followup
 
 
@@ -204,30 +215,3 @@ def labelmap_in(path: Path) -> Path:
 
 def _sha256(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def require_room(
-    folder: Path, mark: str, overwrite: bool, inputs: Sequence[Path | None] = ()
-) -> None:
-    """Refuse to replace a folder that holds an input, or that has no file `mark` of ours.
-
-    Raises
-    ------
-    OutputError
-        If it is there, and `overwrite` is not or must not be followed.
-    """
-    for path in inputs:
-        if path is not None and folder.resolve() in (path.resolve(), *path.resolve().parents):
-            raise OutputError(
-                f"{folder} holds the input itself; the result would replace it.",
-                "Choose another folder with -o.",
-            )
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / mark).is_file():
-        raise OutputError(
-            f"{folder} is not a result of Hepatica, so it is not replaced.",
-            "Choose another folder with -o, or move it away.",
-        )
-    if not overwrite:
-        raise OutputError(f"{folder} exists already.", "Use --overwrite to replace it.")

@@ -85,7 +85,7 @@ def test_what_mesh_refuses(run, files, tmp_path):
     (out / "thesis.txt").write_text("years of work")
     code, _, err = run("mesh", labels, "-o", out, "--overwrite")
     assert code == 1
-    assert "not a result of Hepatica" in err
+    assert "not a result of this command" in err
     assert (out / "thesis.txt").read_text() == "years of work"
     organs = LabelMap(np.full(GRID.shape, 7, np.uint8), GRID)
     io.write_labelmap(tmp_path / "organs.nii.gz", organs)

@@ -121,7 +121,7 @@ def _model(parts: Sequence[Part] | None, lesions: int) -> str:
     if not parts:
         return "<p>There is no liver to show.</p>"
     seen = [hypertext.picture(picture(parts, view), f"Model {words}") for view, words in VIEWS]
-    shown = sum("Lesion" in part.title and "margin" not in part.title for part in parts)
+    shown = sum(part.kind == "lesion" for part in parts)
     note = f"<p>Of {lesions} lesions, the {shown} largest are shown.</p>" if shown < lesions else ""
     return f'<div class="views">\n{"".join(seen)}\n</div>{note}'
 

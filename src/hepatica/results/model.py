@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy import ndimage
@@ -23,6 +25,8 @@ LIVER_OPACITY, MARGIN_OPACITY = 0.35, 0.25
 #: What is done to each surface before it is checked.
 Finish = Callable[[Surface], Surface]
 
+Kind: TypeAlias = Literal["liver", "lesion", "margin", "print"]
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -36,14 +40,22 @@ class Part:
         For people, such as ``"Lesion 1"``.
     opacity
         1 is opaque, 0 invisible.
+    expected_ml
+        Volume of the voxels that it is the surface of, if it is of any.
     """
 
+    kind: Kind
     name: str
     title: str
     surface: Surface
-    soundness: Soundness
     colour: Colour
     opacity: float = 1.0
+    expected_ml: float | None = None
+
+    @cached_property
+    def soundness(self) -> Soundness:
+        """What an examination finds; one that is only drawn needs none."""
+        return examine(self.surface, self.expected_ml)
 
 
 def build_model(
@@ -89,21 +101,25 @@ def _parts(
         return int(np.count_nonzero(mask)) * geometry.voxel_ml
 
     surface = finish(closed_surface(liver, geometry, pitch_mm=pitch_mm))
-    checked = examine(surface, expected(liver))
-    yield Part("liver", "Liver", surface, checked, LIVER_COLOUR, LIVER_OPACITY)
+    yield Part("liver", "liver", "Liver", surface, LIVER_COLOUR, LIVER_OPACITY, expected(liver))
     numbered, _ = components(labelmap.tumour)
     boxes = ndimage.find_objects(numbered)[:most_lesions]
     lesions = [(n, numbered[box] == n, geometry.crop(box)) for n, box in enumerate(boxes, 1)]
     for n, mask, grid in lesions:
-        surface = finish(closed_surface(mask, grid))
-        checked = examine(surface, expected(mask))
-        yield Part(f"lesion_{n:02d}", f"Lesion {n}", surface, checked, LESION_COLOUR)
+        yield Part(
+            "lesion",
+            f"lesion_{n:02d}",
+            f"Lesion {n}",
+            finish(closed_surface(mask, grid)),
+            LESION_COLOUR,
+            expected_ml=expected(mask),
+        )
     for n, mask, grid in lesions:
         for margin, colour in zip(margins_mm, _repeated(MARGIN_COLOURS), strict=False):
             surface = finish(margin_surface(mask, grid, margin))
             name = f"lesion_{n:02d}_margin_{_mm(margin)}mm"
             title = f"Lesion {n}, margin {margin:g} mm"
-            yield Part(name, title, surface, examine(surface), colour, MARGIN_OPACITY)
+            yield Part("margin", name, title, surface, colour, MARGIN_OPACITY)
 
 
 def _mm(margin: float) -> str:

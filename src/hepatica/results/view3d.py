@@ -39,21 +39,21 @@ APART_PX = 15
 
 
 def picture(parts: Sequence[Part], view: View) -> Image.Image:
-    """Draw the liver and its lesions; margins are left out.
+    """Draw the liver and its lesions; other parts are left out.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, 560 by 460 pixels on white; white alone without parts. The scale bar is 50 mm.
+        RGB, 560 by 460 pixels on white; white alone without a liver. The scale bar is 50 mm.
     """
     canvas = Image.new("RGB", SIZE, PAPER)
-    shown = [p for p in parts if "margin" not in p.name]
-    if not shown:
+    livers, lesions = ([p for p in parts if p.kind == kind] for kind in ("liver", "lesion"))
+    if not livers:
         return canvas
     camera = np.array(CAMERAS[view], float)
-    points = [p.surface.vertices.astype(float) @ camera.T for p in shown]
-    low = np.min([p[:, :2].min(axis=0) for p in points], axis=0)
-    high = np.max([p[:, :2].max(axis=0) for p in points], axis=0)
+    points = {p.name: p.surface.vertices.astype(float) @ camera.T for p in (*livers, *lesions)}
+    low = np.min([p[:, :2].min(axis=0) for p in points.values()], axis=0)
+    high = np.max([p[:, :2].max(axis=0) for p in points.values()], axis=0)
     scale = float(((np.array(SIZE) - 2 * MARGIN_PX) / np.maximum(high - low, 1)).min())
     middle = (low + high) / 2
     size = (SIZE[0] * FINER, SIZE[1] * FINER)
@@ -62,36 +62,41 @@ def picture(parts: Sequence[Part], view: View) -> Image.Image:
         at = (point[:, :2] - middle) * (1, -1) * scale * FINER + np.array(size) / 2 - 0.5
         return np.column_stack([at, point[:, 2]])
 
-    def layer(part: Part, point: NDArray[np.float64]) -> Layer:
-        normals = vertex_normals(part.surface) @ camera.T
-        return rasterise(pixels(point), part.surface.faces, normals, size)
+    def layer(shown: Sequence[Part]) -> tuple[Layer, NDArray[np.float64]]:
+        """What is seen of them together, and the colour of each pixel that is."""
+        start = np.cumsum([0, *(len(p.surface.vertices) for p in shown)])
+        faces = [p.surface.faces + n for p, n in zip(shown, start, strict=False)]
+        at = np.concatenate([pixels(points[p.name]) for p in shown])
+        normals = np.concatenate([vertex_normals(p.surface) @ camera.T for p in shown])
+        found = rasterise(at, np.concatenate(faces), normals, size)
+        colours = np.repeat([p.colour for p in shown], [len(f) for f in faces], axis=0)
+        return found, _lit(found.normal[found.met], colours[found.face[found.met]])
 
     colour = np.full((size[1], size[0], 3), PAPER, float)
     depth = np.full((size[1], size[0]), -np.inf)
-    for part, point in zip(shown[1:], points[1:], strict=True):
-        found = layer(part, point)
-        nearer = found.met & (found.depth > depth)
-        colour[nearer] = _lit(found.normal[nearer], part)
-        depth[nearer] = found.depth[nearer]
-    liver = layer(shown[0], points[0])
-    before = liver.met & (liver.depth >= depth)
-    normal = liver.normal[before]
-    rim = (1 - np.clip(normal[:, 2], 0, 1)) ** 2
-    opacity = (OPACITY[0] + (OPACITY[1] - OPACITY[0]) * rim)[:, None]
-    colour[before] = colour[before] * (1 - opacity) + _lit(normal, shown[0]) * opacity
+    if lesions:
+        inner, light = layer(lesions)
+        colour[inner.met], depth = light, inner.depth
+    liver, light = layer(livers)
+    before = liver.depth[liver.met] >= depth[liver.met]
+    facing = liver.normal[liver.met][:, 2]
+    rim = (1 - np.clip(facing, 0, 1)) ** 2
+    opacity = np.where(before, OPACITY[0] + (OPACITY[1] - OPACITY[0]) * rim, 0)[:, None]
+    colour[liver.met] = colour[liver.met] * (1 - opacity) + light * opacity
     fine = Image.fromarray(np.rint(np.clip(colour, 0, 255)).astype(np.uint8))
     canvas = fine.resize(SIZE, Image.Resampling.BOX)
     ink = ImageDraw.Draw(canvas)
-    _number(ink, shown[1:], [pixels(p) / FINER for p in points[1:]])
+    _number(ink, lesions, [pixels(points[p.name]) / FINER for p in lesions])
     _annotate(ink, LETTERS[view], scale)
     return canvas
 
 
-def _lit(normal: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
+def _lit(normal: NDArray[np.float64], colour: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n, 3) colours in the light."""
     facing = np.clip(normal @ LIGHT, 0, 1)
     light = AMBIENT + (1 - AMBIENT) * facing
     shine = 60 * facing**24
-    return np.asarray(light[..., None] * np.array(part.colour, float) + shine[..., None])
+    return np.asarray(light[:, None] * colour + shine[:, None])
 
 
 def _number(
