@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,15 +43,17 @@ def case_of(labelmap: Path) -> str:
     return io.case_name(labelmap).removesuffix(LABELS)
 
 
-def read(labelmap: Path, image: Path | None = None) -> tuple[LabelMap, Volume | None]:
-    """A label map of Hepatica's labels, and the image it was made from, on the same grid.
+def read(labelmap: Path, image: Path | None = None) -> tuple[LabelMap, Source, Volume | None]:
+    """A label map of Hepatica's labels, its source, and the image it was made from.
+
+    The image is on the same grid.
 
     Raises
     ------
     InputError
         If a file cannot be used, has labels other than 0, 1 and 2, or the grids differ.
     """
-    labels = io.read_labelmap(labelmap)
+    labels, source = io.read_labelmap_source(labelmap)
     highest = int(labels.labels.max())
     if highest > 2:
         raise InputError(
@@ -65,7 +66,7 @@ def read(labelmap: Path, image: Path | None = None) -> tuple[LabelMap, Volume | 
             f"{labelmap.name} is not on the grid of {volume.source.name}.",
             "Take the image that the label map was made from.",
         )
-    return labels, volume
+    return labels, source, volume
 
 
 def write_models(
@@ -76,8 +77,14 @@ def write_models(
     image: Path | None = None,
     options: ModelOptions = PLAIN,
     overwrite: bool = False,
-) -> tuple[Part, ...]:
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """Write the model of a label map into the folder `out`, whole or not at all.
+
+    Returns
+    -------
+    parts, warnings
+        The surfaces, and what a reader of the label map has to know, such as that its
+        orientation is not stated.
 
     Raises
     ------
@@ -93,10 +100,10 @@ def write_models(
         lambda file: models.is_model_file(file, name),
         overwrite,
     )
-    labels, volume = read(labelmap, image)
+    labels, source, volume = read(labelmap, image)
     with io.folder_atomically(out) as temporary:
         parts = models.write_models(temporary, name, labels, exports, image=volume, options=options)
-    return parts
+    return parts, source.warnings
 
 
 def write_report(
@@ -119,7 +126,7 @@ def write_report(
     """
     require_room(out, (labelmap, image), case.REPORT, _REPORT.__contains__, overwrite)
     began = time.perf_counter()
-    labels, volume = read(labelmap, image)
+    labels, given, volume = read(labelmap, image)
     name = case_of(labelmap)
     measurements = measure(labels, volume)
     found: tuple[str, ...] = ()
@@ -127,10 +134,9 @@ def write_report(
         found = ("There is no liver in the label map.",)
     if measurements.liver_touches_border:
         found = ("The field of view cuts the liver; its volume is a lower bound.",)
-    source = Source(labelmap.name, format="label map", sha256=_sha256(labelmap))
-    if volume is not None:
-        source = replace(volume.source, header=None)
-        found = source.warnings + found
+    source = given if volume is None else volume.source
+    # What the readers of both say is said once.
+    found = tuple(dict.fromkeys((*source.warnings, *given.warnings, *found)))
     report = Report(
         hepatica=hepatica.__version__,
         case=name,
@@ -142,6 +148,7 @@ def write_report(
             plan=None,
             engine=None,
             versions=case.versions(),
+            labelmap=InputRecord.of(given, labels.geometry),
         ),
         timing=Timing(
             seconds={"measure": round(time.perf_counter() - began, 4)},
@@ -177,8 +184,14 @@ def write_followup(
     """
     maps = [labelmap_in(path) for path in (earlier, later)]
     require_room(out, maps, CHANGES, _FOLLOWUP.__contains__, overwrite)
-    first, second = (read(path)[0] for path in maps)
+    (first, one, _), (second, two, _) = (read(path) for path in maps)
     followup = compare_timepoints(first, second)
+    said = [
+        f"The {date} date: {w}"
+        for date, s in (("earlier", one), ("later", two))
+        for w in s.warnings
+    ]
+    followup = replace(followup, warnings=(*said, *followup.warnings))
     names = (case_of(maps[0]), case_of(maps[1]))
     if names[0] == names[1]:
         names = (f"{names[0]} (earlier)", f"{names[1]} (later)")
@@ -211,7 +224,3 @@ def labelmap_in(path: Path) -> Path:
             "Name the label map itself.",
         )
     return found[0]
-
-
-def _sha256(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -181,13 +181,20 @@ def _origin(report: Report) -> str:
     g = p.input.geometry
     spacing = " × ".join(f"{s:.3g}" for s in g.spacing_mm)
     shape = " × ".join(map(str, g.shape))
-    rows = [
-        ("Image", f"{p.input.name} ({p.input.format}), {shape} voxels of {spacing} mm, {g.axes}"),
-        ("Its SHA-256", p.input.sha256 or DASH),
-    ]
-    if p.bundle is None:
-        rows.append(("Label map", "given, not made by Hepatica"))
+    grid = f"{shape} voxels of {spacing} mm, {g.axes}"
+    given = p.labelmap
+    rows = []
+    if given is None or given != p.input:
+        rows.append(("Image", f"{p.input.name} ({p.input.format}), {grid}"))
+        rows.append(("Its SHA-256", p.input.sha256 or DASH))
     else:
+        rows.append(("Image", "none was given"))
+    if given is not None:
+        rows.append(("Label map", f"given: {given.name} ({given.format}), {grid}"))
+        rows.append(("Its SHA-256", given.sha256 or DASH))
+    elif p.bundle is None:
+        rows.append(("Label map", "given"))
+    if p.bundle is not None:
         rows.append(("Model", f"{p.bundle.name}, SHA-256 {p.bundle.sha256 or DASH}"))
     if p.engine is not None:
         rows.append(("Engine", f"{p.engine.name}, {p.engine.precision}, {p.engine.device}"))
@@ -195,4 +202,4 @@ def _origin(report: Report) -> str:
     rows.append(("Versions", ", ".join(f"{name} {v}" for name, v in p.versions.items())))
     took = sum(report.timing.seconds.values())
     rows.append(("Time", f"{took:.1f} s" if took else DASH))
-    return table(("", ""), rows, "origin")
+    return table((), rows, "origin")

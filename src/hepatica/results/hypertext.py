@@ -45,7 +45,8 @@ th.text,td.text{text-align:left;white-space:normal}
 tbody th{font-weight:600}
 thead th{border-bottom:2px solid #555;vertical-align:bottom;white-space:normal}
 .cases td:last-child,.cases th:last-child{text-align:left;white-space:normal}
-.origin td,.origin th{white-space:normal;overflow-wrap:anywhere;text-align:left;font-weight:400}
+.origin td{white-space:normal;overflow-wrap:anywhere;text-align:left}
+.origin th{font-weight:400;vertical-align:top}
 @page{size:A4;margin:13mm}
 @media print{
 body{max-width:none;padding:0;font-size:9.5pt}
@@ -134,16 +135,19 @@ def figures(entries: Iterable[tuple[str, str]]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """A table whose first column names the rows; cells are text, or `Markup` as it is."""
+    """A table whose first column names the rows; cells are text, or `Markup` as it is.
+
+    Without `head` its columns have no names.
+    """
     columns = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
+    top = f"<thead>\n<tr>{columns}</tr>\n</thead>\n" if head else ""
     lines = []
     for first, *cells in rows:
         rest = "".join(f"<td>{_cell(cell)}</td>" for cell in cells)
         lines.append(f'<tr><th scope="row">{_cell(first)}</th>{rest}</tr>')
     body = "\n".join(lines)
     return (
-        f'<div class="wide"><table class="{kind}">\n<thead>\n<tr>{columns}</tr>\n</thead>\n'
-        f"<tbody>\n{body}\n</tbody>\n</table></div>"
+        f'<div class="wide"><table class="{kind}">\n{top}<tbody>\n{body}\n</tbody>\n</table></div>'
     )
 
 
