@@ -129,8 +129,7 @@ def _model(parts: Sequence[Part] | None, lesions: int) -> str:
 def _lesions(m: Measurements) -> str:
     if not m.findings:
         return "<p>No lesion was found. That is no proof that there is none.</p>"
-    rule = f'<p class="rule">{hypertext.text(RULES)}</p>'
-    return table(HEAD, map(_row, m.findings)) + rule
+    return table(HEAD, map(_row, m.findings), "lesions") + hypertext.rule(RULES)
 
 
 def _row(f: Finding) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hepatica.results import hypertext
 from hepatica.results.followup import RULE, Change, FollowUp, sum_of_diameters_mm
-from hepatica.results.hypertext import DASH, millilitres, number, section, table, text
+from hepatica.results.hypertext import DASH, millilitres, number, section, table
 
 HEAD = (
     "Lesion",
@@ -48,7 +48,7 @@ def _lesions(f: FollowUp) -> str:
         f" onto each other by turning, shifting and bending (Dice {f.liver_dice:.2f}); look at"
         " both images before you believe one."
     )
-    return table(HEAD, map(_row, f.changes)) + f'<p class="rule">{text(words)}</p>'
+    return table(HEAD, map(_row, f.changes), "lesions") + hypertext.rule(words)
 
 
 def _row(c: Change) -> Sequence[str]:
