@@ -20,10 +20,7 @@ from hepatica.results.measure import Finding, Measurements
 from hepatica.results.model import Part, build_model
 from hepatica.results.preview import telling_point_mm
 from hepatica.results.report import Report
-from hepatica.results.view3d import View, picture
-
-#: Coarser than meshes are made: it is only looked at.
-PICTURE_PITCH_MM = 3.0
+from hepatica.results.view3d import LIVER_PITCH_MM, View, picture
 
 #: Shown up to here, from the largest; the table has them all.
 MOST_SLICES, MOST_IN_MODEL = 40, 100
@@ -77,7 +74,7 @@ def case_page(
     """
     m = report.measurements
     if parts is None and not ragged(labelmap.liver):
-        parts = build_model(labelmap, liver_pitch_mm=PICTURE_PITCH_MM, most_lesions=MOST_IN_MODEL)
+        parts = build_model(labelmap, liver_pitch_mm=LIVER_PITCH_MM, most_lesions=MOST_IN_MODEL)
     blocks = [
         hypertext.warnings(report.warnings),
         hypertext.figures(_figures(m)),

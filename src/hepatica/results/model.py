@@ -11,11 +11,12 @@ import numpy as np
 from scipy import ndimage
 
 from hepatica.core.components import components
+from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.results.margins import margin_surface
 from hepatica.results.panels import LESION_COLOUR, LIVER_COLOUR, Colour
 from hepatica.results.soundness import Soundness, examine
-from hepatica.results.surfaces import Surface, closed_surface
+from hepatica.results.surfaces import Mask, Surface, closed_surface
 from hepatica.results.tables import Cell, table
 
 #: Bluish green and vermilion of Okabe and Ito, from the nearest margin outwards.
@@ -97,29 +98,48 @@ def _parts(
     if not liver.any():
         return
 
-    def expected(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float:
-        return int(np.count_nonzero(mask)) * geometry.voxel_ml
-
     surface = finish(closed_surface(liver, geometry, pitch_mm=pitch_mm))
-    yield Part("liver", "liver", "Liver", surface, LIVER_COLOUR, LIVER_OPACITY, expected(liver))
-    numbered, _ = components(labelmap.tumour)
-    boxes = ndimage.find_objects(numbered)[:most_lesions]
-    lesions = [(n, numbered[box] == n, geometry.crop(box)) for n, box in enumerate(boxes, 1)]
+    yield Part(
+        "liver",
+        "liver",
+        "Liver",
+        surface,
+        LIVER_COLOUR,
+        LIVER_OPACITY,
+        int(np.count_nonzero(liver)) * geometry.voxel_ml,
+    )
+    lesions = list(_lesions(labelmap, most_lesions))
     for n, mask, grid in lesions:
-        yield Part(
-            "lesion",
-            f"lesion_{n:02d}",
-            f"Lesion {n}",
-            finish(closed_surface(mask, grid)),
-            LESION_COLOUR,
-            expected_ml=expected(mask),
-        )
+        yield _lesion(n, mask, grid, finish)
     for n, mask, grid in lesions:
         for margin, colour in zip(margins_mm, _repeated(MARGIN_COLOURS), strict=False):
             surface = finish(margin_surface(mask, grid, margin))
             name = f"lesion_{n:02d}_margin_{_mm(margin)}mm"
             title = f"Lesion {n}, margin {margin:g} mm"
             yield Part("margin", name, title, surface, colour, MARGIN_OPACITY)
+
+
+def build_lesions(labelmap: LabelMap, most: int | None = None) -> tuple[Part, ...]:
+    """The lesions alone, in id order; so many of the largest, or all."""
+    return tuple(_lesion(*each, lambda surface: surface) for each in _lesions(labelmap, most))
+
+
+def _lesions(labelmap: LabelMap, most: int | None) -> Iterator[tuple[int, Mask, Geometry]]:
+    """Id, mask and grid of each lesion."""
+    numbered, _ = components(labelmap.tumour)
+    for n, box in enumerate(ndimage.find_objects(numbered)[:most], 1):
+        yield n, numbered[box] == n, labelmap.geometry.crop(box)
+
+
+def _lesion(n: int, mask: Mask, grid: Geometry, finish: Finish) -> Part:
+    return Part(
+        "lesion",
+        f"lesion_{n:02d}",
+        f"Lesion {n}",
+        finish(closed_surface(mask, grid)),
+        LESION_COLOUR,
+        expected_ml=int(np.count_nonzero(mask)) * grid.voxel_ml,
+    )
 
 
 def _mm(margin: float) -> str:

@@ -25,6 +25,8 @@ CAMERAS: Final[dict[View, tuple[tuple[int, int, int], ...]]] = {
 LETTERS: Final[dict[View, str]] = {"front": "RLHF", "below": "RLAP"}
 
 SIZE = (560, 460)
+#: Coarser than meshes are made: a liver's surface that is only looked at.
+LIVER_PITCH_MM = 3.0
 PAPER = (255, 255, 255)
 #: Rendered so much larger, and made smaller again for smooth edges.
 FINER = 2
@@ -63,26 +65,14 @@ def picture(parts: Sequence[Part], view: View) -> Image.Image:
         return np.column_stack([at, point[:, 2]])
 
     def layer(shown: Sequence[Part]) -> tuple[Layer, NDArray[np.float64]]:
-        """What is seen of them together, and the colour of each pixel that is."""
-        start = np.cumsum([0, *(len(p.surface.vertices) for p in shown)])
-        faces = [p.surface.faces + n for p, n in zip(shown, start, strict=False)]
-        at = np.concatenate([pixels(points[p.name]) for p in shown])
-        normals = np.concatenate([vertex_normals(p.surface) @ camera.T for p in shown])
-        found = rasterise(at, np.concatenate(faces), normals, size)
-        colours = np.repeat([p.colour for p in shown], [len(f) for f in faces], axis=0)
-        return found, _lit(found.normal[found.met], colours[found.face[found.met]])
+        return look([(p, pixels(points[p.name])) for p in shown], camera, size)
 
     colour = np.full((size[1], size[0], 3), PAPER, float)
     depth = np.full((size[1], size[0]), -np.inf)
     if lesions:
-        inner, light = layer(lesions)
-        colour[inner.met], depth = light, inner.depth
-    liver, light = layer(livers)
-    before = liver.depth[liver.met] >= depth[liver.met]
-    facing = liver.normal[liver.met][:, 2]
-    rim = (1 - np.clip(facing, 0, 1)) ** 2
-    opacity = np.where(before, OPACITY[0] + (OPACITY[1] - OPACITY[0]) * rim, 0)[:, None]
-    colour[liver.met] = colour[liver.met] * (1 - opacity) + light * opacity
+        inner, hue = layer(lesions)
+        colour[inner.met], depth = lit(inner.normal[inner.met], hue[inner.met]), inner.depth
+    veil(colour, depth, *layer(livers))
     fine = Image.fromarray(np.rint(np.clip(colour, 0, 255)).astype(np.uint8))
     canvas = fine.resize(SIZE, Image.Resampling.BOX)
     ink = ImageDraw.Draw(canvas)
@@ -91,12 +81,50 @@ def picture(parts: Sequence[Part], view: View) -> Image.Image:
     return canvas
 
 
-def _lit(normal: NDArray[np.float64], colour: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n, 3) colours in the light."""
+def look(
+    shown: Sequence[tuple[Part, NDArray[np.float64]]],
+    camera: NDArray[np.float64],
+    size: tuple[int, int],
+) -> tuple[Layer, NDArray[np.float64]]:
+    """What is seen of parts together, and the colour (rows, columns, 3) of the part seen.
+
+    Parameters
+    ----------
+    shown
+        One part or more, each with its vertices as :func:`rasterise` takes them.
+    camera
+        (3, 3): RAS+ mm to the camera's axes.
+    """
+    parts, points = zip(*shown, strict=True)
+    start = np.cumsum([0, *map(len, points)])
+    faces = [part.surface.faces + n for part, n in zip(parts, start, strict=False)]
+    normals = np.concatenate([vertex_normals(part.surface) @ camera.T for part in parts])
+    found = rasterise(np.concatenate(points), np.concatenate(faces), normals, size)
+    of_faces = np.repeat([part.colour for part in parts], [len(f) for f in faces], axis=0)
+    return found, np.where(found.met[..., None], of_faces[found.face], 0.0)
+
+
+def lit(normal: NDArray[np.float64], colour: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours (n, 3) in the light that falls on surfaces of these unit normals (n, 3)."""
     facing = np.clip(normal @ LIGHT, 0, 1)
     light = AMBIENT + (1 - AMBIENT) * facing
     shine = 60 * facing**24
     return np.asarray(light[:, None] * colour + shine[:, None])
+
+
+def veil(
+    picture: NDArray[np.float64],
+    depth: NDArray[np.float64],
+    liver: Layer,
+    colour: NDArray[np.float64],
+) -> None:
+    """Draw a liver that can be seen through over a picture whose pixels are at `depth`."""
+    met = liver.met
+    rim = (1 - np.clip(liver.normal[met][:, 2], 0, 1)) ** 2
+    before = liver.depth[met] >= depth[met]
+    opacity = np.where(before, OPACITY[0] + (OPACITY[1] - OPACITY[0]) * rim, 0)[:, None]
+    light = lit(liver.normal[met], colour[met])
+    picture[met] = picture[met] * (1 - opacity) + light * opacity
 
 
 def _number(
