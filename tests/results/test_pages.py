@@ -294,6 +294,9 @@ def test_what_noise_makes_has_no_model_and_a_liver_has():
     assert not casepage.ragged(np.zeros((20, 20, 20), bool))
     noise = np.random.default_rng(1).random((20, 20, 20)) < 0.6
     assert casepage.ragged(noise)
+    # Where the line is: of a plate of three layers 73 % lies at its surface.
+    assert casepage.ragged(np.ones((20, 20, 3), bool))
+    assert not casepage.ragged(np.ones((20, 20, 6), bool))
     assert "too ragged" in casepage._model(None, 3)
 
 
