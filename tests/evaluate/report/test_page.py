@@ -119,7 +119,7 @@ def test_it_is_one_document_that_every_reader_takes(text, made):
 
 
 def test_it_asks_the_network_for_nothing(text, made):
-    assert "http" not in text
+    assert "http" not in text.replace("http-equiv", "")
     assert "//" not in re.sub(r"base64,[^\"]*", "", text)
     assert not made.all("script")
     assert not made.all("link")
