@@ -13,7 +13,7 @@ import pytest
 from hepatica.core.errors import OutputError, ResourceError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Source, Volume
-from hepatica.results import casepage, hypertext
+from hepatica.results import casepage, hypertext, view3d
 from hepatica.results.casepage import HEAD, case_page
 from hepatica.results.cohortpage import cohort_page
 from hepatica.results.keyslices import SIZE_PX, black_white, key_slice
@@ -290,13 +290,13 @@ def test_a_report_of_an_earlier_version_is_still_read():
 def test_what_noise_makes_has_no_model_and_a_liver_has():
     solid = np.zeros((20, 20, 20), bool)
     solid[3:17, 3:17, 3:17] = True
-    assert not casepage.ragged(solid)
-    assert not casepage.ragged(np.zeros((20, 20, 20), bool))
+    assert not view3d.ragged(solid)
+    assert not view3d.ragged(np.zeros((20, 20, 20), bool))
     noise = np.random.default_rng(1).random((20, 20, 20)) < 0.6
-    assert casepage.ragged(noise)
+    assert view3d.ragged(noise)
     # Where the line is: of a plate of three layers 73 % lies at its surface.
-    assert casepage.ragged(np.ones((20, 20, 3), bool))
-    assert not casepage.ragged(np.ones((20, 20, 6), bool))
+    assert view3d.ragged(np.ones((20, 20, 3), bool))
+    assert not view3d.ragged(np.ones((20, 20, 6), bool))
     assert "too ragged" in casepage._model(None, 3)
 
 

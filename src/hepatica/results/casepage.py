@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
-
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.results import hypertext
 from hepatica.results.hypertext import DASH, millilitres, number, section, table
@@ -20,7 +16,7 @@ from hepatica.results.measure import Finding, Measurements
 from hepatica.results.model import Part, build_model
 from hepatica.results.preview import telling_point_mm
 from hepatica.results.report import Report
-from hepatica.results.view3d import LIVER_PITCH_MM, View, picture
+from hepatica.results.view3d import LIVER_PITCH_MM, View, picture, ragged
 
 #: Shown up to here, from the largest; the table has them all.
 MOST_SLICES, MOST_IN_MODEL = 40, 100
@@ -47,9 +43,6 @@ RULES = (
     " the lesion and not calibrated. Slices are numbered from 0 in the order of the file."
     f" {DASH} is unknown."
 )
-
-#: Share of a liver's voxels that lie at its surface; of thick slices it is a third or so.
-MOST_SURFACE = 0.6
 
 VIEWS: tuple[tuple[View, str], ...] = (("front", "from the front"), ("below", "from below"))
 
@@ -104,12 +97,6 @@ def _figures(m: Measurements) -> Iterator[tuple[str, str]]:
     gaps = [f.surface_distance_mm for f in m.findings if f.surface_distance_mm is not None]
     if gaps:
         yield f"{number(min(gaps))} mm", "least distance to the surface"
-
-
-def ragged(mask: NDArray[np.bool_]) -> bool:
-    """Whether most of a mask (i, j, k) lies at its surface, as in what noise makes."""
-    deep = np.count_nonzero(ndimage.binary_erosion(mask))
-    return bool(deep < (1 - MOST_SURFACE) * np.count_nonzero(mask))
 
 
 def _model(parts: Sequence[Part] | None, lesions: int) -> str:

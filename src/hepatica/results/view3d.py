@@ -8,6 +8,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from hepatica.results.model import Part
 from hepatica.results.raster import Layer, rasterise
@@ -31,6 +32,8 @@ PAPER = (255, 255, 255)
 #: Rendered so much larger, and made smaller again for smooth edges.
 FINER = 2
 MARGIN_PX = 26
+#: More of a liver's voxels lie at its surface only if it is none; of thick slices a third or so do.
+MOST_SURFACE = 0.6
 #: From the left, above and the viewer.
 LIGHT = np.array([-0.45, 0.55, 0.7]) / np.linalg.norm([-0.45, 0.55, 0.7])
 AMBIENT = 0.35
@@ -79,6 +82,12 @@ def picture(parts: Sequence[Part], view: View) -> Image.Image:
     _number(ink, lesions, [pixels(points[p.name]) / FINER for p in lesions])
     _annotate(ink, LETTERS[view], scale)
     return canvas
+
+
+def ragged(mask: NDArray[np.bool_]) -> bool:
+    """Whether most of a mask (i, j, k) lies at its surface, as in what noise makes."""
+    deep = np.count_nonzero(ndimage.binary_erosion(mask))
+    return bool(deep < (1 - MOST_SURFACE) * np.count_nonzero(mask))
 
 
 def look(

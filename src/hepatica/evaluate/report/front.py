@@ -12,12 +12,11 @@ from PIL import Image
 from hepatica.core.geometry import Geometry
 from hepatica.core.resample import onto
 from hepatica.core.volume import LabelMap
-from hepatica.results.casepage import ragged
 from hepatica.results.model import Part, build_lesions
 from hepatica.results.panels import Colour
 from hepatica.results.preview import BACKGROUND
 from hepatica.results.surfaces import Surface, closed_surface
-from hepatica.results.view3d import CAMERAS, LIVER_PITCH_MM, lit, look, veil
+from hepatica.results.view3d import CAMERAS, LIVER_PITCH_MM, lit, look, ragged, veil
 
 PREDICTION: Colour = (235, 45, 45)
 REFERENCE: Colour = (50, 215, 75)
