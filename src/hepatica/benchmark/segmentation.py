@@ -188,6 +188,7 @@ class Ratio:
 def ratios(found: Found) -> tuple[Ratio, ...]:
     """What the figures say about speed."""
     whole = [r.process.seconds for r in found.rounds]
+    most = max(map(int, found.folders))
     return (
         Ratio.of(
             f"peer's network alone ({found.patches} patches) over our whole process",
@@ -200,8 +201,8 @@ def ratios(found: Found) -> tuple[Ratio, ...]:
             [r.process.network_s for r in found.rounds],
         ),
         Ratio.of(
-            "cold starts of single cases over one process for 20, a case",
+            f"cold starts of {most} single cases over one process for them",
             [median(whole)],
-            [found.folders["20"].seconds / 20],
+            [found.folders[str(most)].seconds / most],
         ),
     )
