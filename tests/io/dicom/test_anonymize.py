@@ -398,6 +398,68 @@ def test_a_leak_is_found_and_held_back(
     assert grep(tmp_path / "out") == []
 
 
+def test_a_uid_that_only_begins_like_the_standards_is_replaced(voxels: Any, tmp_path: Path) -> None:
+    """Anybody can write a patient's number behind the standard's root."""
+    hidden = f"1.2.840.10008.{IDENTIFIER.removeprefix('PID')}"
+
+    def plant_uid(k: int, data: Any) -> None:
+        data.StudyInstanceUID = hidden
+
+    made = anonymization.run(write(tmp_path / "in", voxels, AXIAL, plant_uid), tmp_path / "out")
+    assert made.report.leaks == ()
+    assert grep(tmp_path / "out", [hidden]) == []
+    data = pydicom.dcmread(next((tmp_path / "out").rglob("*.dcm")))
+    assert data.SOPClassUID == pydicom.uid.MRImageStorage
+    identity = Identity()
+    with_it = Dataset()
+    with_it.StudyInstanceUID, with_it.SOPClassUID = hidden, data.SOPClassUID
+    identity.add(with_it)
+    assert identity.uids == {hidden}
+
+
+def test_one_patient_under_two_issuers_is_told(voxels: Any, tmp_path: Path) -> None:
+    def half(k: int, data: Any) -> None:
+        data.PatientID = IDENTIFIER
+        if k < 5:
+            data.IssuerOfPatientID = CLINIC
+
+    report = anonymization.run(write(tmp_path / "in", voxels, AXIAL, half), tmp_path / "out").report
+    assert report.warnings == (
+        f"{voxels.shape[2]} files: their patient number has several pseudonyms, as its issuer"
+        " differs; look at the key",
+    )
+
+
+PIXELS = b"\xe0\x7f\x10\x00OW\0\0"
+
+
+@pytest.mark.parametrize(
+    ("before", "mark"),
+    [
+        (b"", PIXELS + (4000).to_bytes(4, "little")),
+        (b"", b"\x7f\xe0\x00\x10OW\0\0" + (4000).to_bytes(4, "big")),
+        (b"", PIXELS[:4] + (4000).to_bytes(4, "little")),
+        (b"", PIXELS + b"\xff" * 4),
+        # Early, and by chance: it says another length than what follows has.
+        (PIXELS + (8).to_bytes(4, "little") + b"x" * 40, PIXELS + (4000).to_bytes(4, "little")),
+        (PIXELS[:4] + b"abcd", PIXELS + (4000).to_bytes(4, "little")),
+    ],
+)
+def test_short_words_are_looked_for_before_the_pixels_and_long_ones_among_them(
+    before: bytes, mark: bytes, tmp_path: Path
+) -> None:
+    identity = Identity({"quux", "quxley^zorblatt"})
+    file = tmp_path / "a.dcm"
+
+    def found(head: bytes, pixels: bytes) -> bool:
+        file.write_bytes(before + head + mark + pixels.ljust(4000, b"\1"))
+        return bool(leaks.scan(tmp_path, identity))
+
+    assert found(b" quux ", b"")
+    assert not found(b"", b" quux ")
+    assert found(b"", b" quxley^zorblatt ")
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [

@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.pixels.utils import pack_bits
 
 from hepatica import io
 from hepatica.core.errors import InputError, ResourceError
@@ -88,6 +89,32 @@ def test_nifti_to_segmentation_and_back(place: str, tmp_path: Path) -> None:
     again = tmp_path / "again.nii.gz"
     io.write_labelmap(again, back)
     assert again.read_bytes() == nifti.read_bytes()
+
+
+def test_a_lesion_is_one_wherever_its_frames_come(tmp_path: Path) -> None:
+    """Others may store lesions before the liver around them, whose frames cover them."""
+    volume = io.read(write(tmp_path / "study", image()))
+    path = exported(tmp_path / "out", volume, labels(), [formats.SEG])["p1_seg.dcm"]
+    data = pydicom.dcmread(path)
+    frames = data.pixel_array
+    groups = list(data.PerFrameFunctionalGroupsSequence)
+    numbers = [g.SegmentIdentificationSequence[0].ReferencedSegmentNumber for g in groups]
+    places = [tuple(g.PlanePositionSequence[0].ImagePositionPatient) for g in groups]
+    # The liver's frames get the lesions that they go around, as some programs have it.
+    lesion_at: dict[tuple[float, ...], np.ndarray] = {}
+    for place, number, frame in zip(places, numbers, frames, strict=True):
+        if number > 1:
+            lesion_at[place] = lesion_at.get(place, 0) | frame
+    whole = [
+        frame | lesion_at.get(place, 0) if number == 1 else frame
+        for place, number, frame in zip(places, numbers, frames, strict=True)
+    ]
+    data.PixelData = pack_bits(np.stack(whole[::-1]).astype(np.uint8))
+    data.PerFrameFunctionalGroupsSequence = groups[::-1]
+    data.save_as(path)
+    assert numbers[0] == 1
+    assert numbers[-1] > 1
+    np.testing.assert_array_equal(io.read_labelmap(path).labels, labels())
 
 
 @pytest.mark.parametrize("lesions", [2, 0, -1])

@@ -246,6 +246,9 @@ def test_headers_that_do_not_do(series: Any, voxels: Any) -> None:
         data.SamplesPerPixel, data.PhotometricInterpretation = 3, "RGB"
         data.PlanarConfiguration = 0
 
+    def palette(k: int, data: Any) -> None:
+        data.PhotometricInterpretation = "PALETTE COLOR"
+
     def nowhere(k: int, data: Any) -> None:
         del data.ImagePositionPatient
 
@@ -262,6 +265,7 @@ def test_headers_that_do_not_do(series: Any, voxels: Any) -> None:
         (
             (frames, "states 200,000 frames"),
             (colour, "holds colours"),
+            (palette, "holds colours"),
             (nowhere, "does not state where it lies"),
             (skewed, "an orientation that is not one"),
             (flat, "spacing of 1 x 0 mm"),

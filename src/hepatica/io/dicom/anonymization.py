@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,7 @@ def run(
         for file in {leak.file for leak in found}:
             left[origin.pop(file)] = "the leak scan found something that identifies the patient"
             (temporary / file).unlink()
+        warnings.update(_split(cleaner.used))
         report = _report(profile, origin, left, warnings, identity, found, cleaner)
         _write_audit(temporary, report, cleaner.audit)
         # First, so that no data set exists whose key is lost.
@@ -213,6 +214,14 @@ def _warnings(data: Any) -> list[str]:
     if str(data.get("RecognizableVisualFeatures", "")).upper() == "YES":
         found.append("it says that a person can be recognised in it")
     return found
+
+
+def _split(used: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Files of patient numbers with several pseudonyms, as only some files name an issuer."""
+    names = Counter(patient for patient, _ in used)
+    files = sum(n for (patient, _), n in used.items() if names[patient] > 1)
+    words = "their patient number has several pseudonyms, as its issuer differs; look at the key"
+    return {words: files} if files else {}
 
 
 def repeater(identity: Identity) -> Callable[[str], bool]:

@@ -38,7 +38,6 @@ _DUMMIES: dict[str, Any] = (
     | dict.fromkeys(("US", "SS", "UL", "SL", "UV", "SV"), 0)
     | dict.fromkeys(("FL", "FD"), 0.0)
 )
-_STANDARD_UID = "1.2.840.10008."
 #: Never numbers: a position that happens to equal somebody's number stays what it is.
 _TEXTS = {"CS", "SH", "LO", "LT", "ST", "UT", "UC", "UR", "PN", "AE"}
 
@@ -77,6 +76,8 @@ class Deidentifier:
         self.audit = Audit()
         #: Dates as they were written, which may equal a date of somebody else.
         self.shifted: set[str] = set()
+        #: Files of each patient number and the pseudonym that was given for it here.
+        self.used: Counter[tuple[str, str]] = Counter()
 
     def clean(self, source: FileDataset) -> tuple[FileDataset, str]:
         """A de-identified data set with a fresh file header, and the patient's pseudonym.
@@ -88,7 +89,10 @@ class Deidentifier:
         InputError
             If sequences are nested more deeply than `parse.MAX_DEPTH`.
         """
-        pseudonym = self.key.patient(identity_of(source))
+        identity = identity_of(source)
+        pseudonym = self.key.patient(identity)
+        if identity["id"]:
+            self.used[identity["id"], pseudonym] += 1
         days = self.key.patients[pseudonym].days
         result = FileDataset("", Dataset(), preamble=b"\0" * 128)
         self._copy(source, result, days, 0)
@@ -162,7 +166,7 @@ class Deidentifier:
         if value is None or value == "":
             return None
         if isinstance(value, str):
-            return value if value.startswith(_STANDARD_UID) else self.key.uid(str(value))
+            return value if parse.of_the_standard(value) else self.key.uid(str(value))
         return [self._uids(str(one)) for one in value]
 
     def _shifted(self, vr: str, value: Any, days: int) -> Any:

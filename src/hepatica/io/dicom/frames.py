@@ -87,6 +87,7 @@ TAGS = [
     "Columns",
     "NumberOfFrames",
     "SamplesPerPixel",
+    "PhotometricInterpretation",
     "RescaleSlope",
     "RescaleIntercept",
     *_PLACE,
@@ -175,7 +176,9 @@ def _frames(path: Path, data: Any, what: str) -> Iterator[Frame]:
             f"{path.name} states {count:,} frames of {rows:,} x {columns:,}.",
             "It may be damaged: export it again.",
         )
-    if int(data.get("SamplesPerPixel") or 1) > 1:
+    # One sample may be a colour, too: a place in a palette.
+    palette = data.get("PhotometricInterpretation") == "PALETTE COLOR"
+    if int(data.get("SamplesPerPixel") or 1) > 1 or palette:
         refused = checks.not_scalar(path.name, "colours")
         raise NotAVolume(refused.message, refused.hint)
     common = _flat(data)

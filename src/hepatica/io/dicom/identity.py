@@ -50,7 +50,6 @@ _KEPT_TEXTS = {
     "CodeMeaning", "CodingSchemeDesignator", "CodingSchemeVersion", "DimensionDescriptionLabel",
     "WindowCenterWidthExplanation", "ConvolutionKernel", "LongCodeValue", "MappingResource",
 }  # fmt: skip
-_STANDARD_UID = "1.2.840.10008."
 
 
 @dataclass
@@ -105,7 +104,7 @@ class Identity:
         if keyword in self.spared or vr in _NUMBERS:
             return
         if vr == "UI" or re.fullmatch(r"[0-9]+(\.[0-9]+){4,}", value):
-            if not value.startswith(_STANDARD_UID):
+            if not parse.of_the_standard(value):
                 self.uids.add(value)
         elif vr in ("DA", "DT"):
             if re.match(r"[12][0-9]{7}", value):

@@ -11,12 +11,19 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hepatica.io.dicom.identity import Identity
 
 _READABLE = re.compile(rb"[\x20-\x7e]{3,}")
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
-_PIXELS = b"\xe0\x7f\x10\x00"
+#: Pixel data (7FE0,0010) with its type and length, in either byte order, and without a type.
+_PIXELS = re.compile(
+    rb"\xe0\x7f\x10\x00O[BW]\0\0(?P<little>.{4})|\x7f\xe0\x00\x10O[BW]\0\0(?P<big>.{4})"
+    rb"|\xe0\x7f\x10\x00(?P<untyped>.{4})",
+    re.DOTALL,
+)
+_UNDEFINED = 0xFFFFFFFF
 #: Among pixels only what is too long for chance is a find.
 _LONG = 8
 #: Of a compressed NIfTI: header and extensions.
@@ -72,7 +79,8 @@ def _wanted(identity: Identity, allowed: set[str]) -> dict[str, str]:
 
 def _kinds(path: Path, words: dict[str, str], uids: set[str]) -> Iterator[str]:
     content = _content(path)
-    head, mark, pixels = content.partition(_PIXELS)
+    begin = _pixels_begin(content)
+    head, pixels = content[:begin], content[begin:]
     text = _readable(head)
     yield from _in_text(text, words)
     if not uids.isdisjoint(_UID.findall(text)):
@@ -81,9 +89,24 @@ def _kinds(path: Path, words: dict[str, str], uids: set[str]) -> Iterator[str]:
     for word, kind in words.items():
         if not word.isascii() and any(form in head for form in _encoded(word)):
             yield kind
-    if mark:
+    if pixels:
         long = {word: kind for word, kind in words.items() if len(word) >= _LONG}
         yield from _in_text(_readable(pixels, _LONG), long)
+
+
+def _pixels_begin(content: bytes) -> int:
+    """Where the pixels begin; the end where there are none.
+
+    The same bytes may be anywhere. What follows those that are meant is most of the file, and
+    as long as they say.
+    """
+    for found in _PIXELS.finditer(content):
+        order: Literal["big", "little"] = "big" if found["big"] else "little"
+        length = int.from_bytes(found["little"] or found["big"] or found["untyped"], order)
+        rest = len(content) - found.end()
+        if length == _UNDEFINED or rest / 2 <= length <= rest:
+            return found.start()
+    return len(content)
 
 
 def _content(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import UID_dictionary
 
 from hepatica.core.errors import InputError
 from hepatica.io import checks
@@ -135,6 +136,14 @@ def compressed(name: str, how: str) -> InputError:
         "Install hepatica[dicom], which reads JPEG 2000 and JPEG-LS; or export the series"
         " uncompressed, or decompress it with gdcmconv --raw.",
     )
+
+
+def of_the_standard(uid: str) -> bool:
+    """Whether a UID is a class, syntax or other thing that the standard itself defines.
+
+    To begin with the standard's root is not enough: anybody can write that.
+    """
+    return uid in UID_dictionary
 
 
 def kind(data: pydicom.FileDataset) -> str:
