@@ -1,0 +1,17 @@
+import { defineConfig } from "vite";
+
+/** `npm run dev` passes the interface on to a server that `hepatica app --port 8127` started. */
+const server = process.env.HEPATICA_SERVER ?? "http://127.0.0.1:8127";
+
+export default defineConfig({
+  base: "/",
+  build: {
+    outDir: "../src/hepatica/serve/static",
+    emptyOutDir: true,
+    target: "es2022",
+    chunkSizeWarningLimit: 4000,
+    assetsInlineLimit: 0,
+    license: { fileName: "licences.md" },
+  },
+  server: { proxy: { "/api": { target: server, changeOrigin: true } } },
+});
