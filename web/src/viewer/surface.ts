@@ -100,9 +100,10 @@ function netOf({ values, shape, block, origin }: Field, grid: Grid): Surface | n
   if (points.length === 0) return null;
   const triangles: number[] = [];
   const mirrored = determinant(grid) < 0;
-  for (let z = 1; z < nz - 1; z++) {
-    for (let y = 1; y < ny - 1; y++) {
-      for (let x = 1; x < nx - 1; x++) {
+  // The outermost blocks are empty, so an edge that is crossed has four cells around it.
+  for (let z = 0; z < nz - 1; z++) {
+    for (let y = 0; y < ny - 1; y++) {
+      for (let x = 0; x < nx - 1; x++) {
         const cell = x + stride[1] * y + stride[2] * z;
         for (let axis = 0; axis < 3; axis++) {
           const here = values[cell] >= 0.5;
