@@ -104,11 +104,11 @@ describe("windows", () => {
     expect(liver.low).toBeLessThan(200);
     expect(liver.high).toBeGreaterThan(300);
     expect(lesions.high - lesions.low).toBeLessThan(liver.high - liver.low);
-    expect(whole).toEqual({ name: "Whole image", low: 0, high: 500 });
+    expect(whole).toEqual({ name: "Whole", low: 0, high: 500 });
   });
 
   it("are the whole image where none was, and none for a flat image", () => {
-    expect(presets({ ...p, liver_low: null, liver_high: null }).map((w) => w.name)).toEqual(["Whole image"]);
+    expect(presets({ ...p, liver_low: null, liver_high: null }).map((w) => w.name)).toEqual(["Whole"]);
     expect(presets({ ...p, p99: 0, liver_low: null })).toEqual([]);
   });
 

@@ -87,8 +87,8 @@ export interface Finding {
   diameter_perpendicular_mm: number | null;
   diameter_3d_mm: number | null;
   confidence: number | null;
-  centroid_voxel: Vector;
-  centroid_mm?: Vector;
+  centre_voxel: Vector;
+  centre_mm?: Vector;
   touches_border?: boolean;
 }
 

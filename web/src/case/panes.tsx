@@ -2,7 +2,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { api } from "../api/client";
 import type { PaneName, SliceName } from "../viewer/niivue";
-import { Viewer } from "../viewer/niivue";
 import { Pointer } from "./pointer";
 import type { CaseSession } from "./session";
 
@@ -10,13 +9,18 @@ const NAMES: Record<PaneName, string> = {
   axial: "Axial", coronal: "Coronal", sagittal: "Sagittal", "3d": "3D",
 };
 
+const GAP = 14;
+
 export function Panes({ session, correcting }: { session: CaseSession; correcting: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { display } = session;
   useEffect(() => {
     let gone = false;
     void session.trying(async () => {
-      const image = await api.image(session.id);
+      // NiiVue is most of the bundle: the worklist does without.
+      const [{ Viewer }, image] = await Promise.all([
+        import("../viewer/niivue"), api.image(session.id),
+      ]);
       if (gone || !canvas.current) return;
       const viewer = await Viewer.open(canvas.current, image, session.grid, display.window.value);
       if (gone) viewer.close();
@@ -75,6 +79,7 @@ function Over({ session, correcting, name }: {
             {pane !== "3d" && <SliceNumber session={session} pane={pane} />}
           </span>
           {pane !== "3d" && <Letters session={session} pane={pane} />}
+          {pane !== "3d" && <Crosshair session={session} pane={pane} left={l} top={t} />}
         </div>
       ))}
       <Cursor session={session} pointer={p} painting={painting && tools.paints} />
@@ -98,6 +103,25 @@ function Letters({ session, pane }: { session: CaseSession; pane: SliceName }) {
         <span key={n} class={`letter ${["west", "east", "north", "south"][n]}`}>{letter}</span>
       ))}
     </>
+  );
+}
+
+/** Where the three slices meet, open in the middle so that a lesion is seen. */
+function Crosshair({ session, pane, left, top }: {
+  session: CaseSession;
+  pane: SliceName;
+  left: number;
+  top: number;
+}) {
+  const { viewer, drawn } = session.display;
+  drawn.value;
+  const at = viewer?.placeOf(pane, viewer.crosshair);
+  if (!at) return null;
+  const [x, y] = [at[0] - left, at[1] - top];
+  return (
+    <svg class="crosshair" aria-hidden="true" data-x={at[0]} data-y={at[1]} data-pane={pane}>
+      <path d={`M0 ${y}H${x - GAP}M${x + GAP} ${y}H9999M${x} 0V${y - GAP}M${x} ${y + GAP}V9999`} />
+    </svg>
   );
 }
 

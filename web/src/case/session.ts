@@ -120,7 +120,7 @@ export class CaseSession {
 
   show(finding: Finding): void {
     this.lesion.value = finding.id;
-    this.display.jump(finding.centroid_voxel);
+    this.display.jump(finding.centre_voxel);
     announcement.value = `Lesion ${finding.id}, ${finding.volume_ml.toFixed(1)} millilitres.`;
   }
 
@@ -136,7 +136,7 @@ export class CaseSession {
   /** Give a whole lesion another label: liver ("not a lesion") or background. */
   relabelLesion(finding: Finding, label: Label): void {
     const tool = label === PARENCHYMA ? "not a lesion" : "delete lesion";
-    const voxels = pieceAt(this.grid, this.editor.labels, finding.centroid_voxel, TUMOUR);
+    const voxels = pieceAt(this.grid, this.editor.labels, finding.centre_voxel, TUMOUR);
     const done = voxels.length > 0 && this.editor.relabel(voxels, label, tool) !== null;
     announcement.value = done
       ? `Lesion ${finding.id} is now ${label === PARENCHYMA ? "liver" : "background"}. Undo brings it back.`

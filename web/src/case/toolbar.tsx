@@ -188,7 +188,7 @@ export function SaveBar({ session }: { session: CaseSession }) {
   const untouched = !session.corrected.value;
   return (
     <div class="savebar">
-      <span class="save" data-state={state} role="status">
+      <span class="save" data-state={untouched ? "untouched" : state} role="status">
         {untouched ? "As the AI made it" : SAVE_WORDS[state]}
         {state === "unreachable" && <span> {session.saveMessage.value}</span>}
       </span>

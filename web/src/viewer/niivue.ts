@@ -42,6 +42,9 @@ const TYPES: Record<PaneName, SLICE_TYPE> = {
 const ALONG: Record<SliceName, number> = { axial: 2, coronal: 1, sagittal: 0 };
 const DRAWING_UNIT = 33991; // WebGL's TEXTURE7, where NiiVue keeps its drawing
 
+/** How much of a pane is left around its slice. */
+const MARGIN = 1.03;
+
 /** A liver like glass: clear where seen face on, so that lesions show through. */
 const GLASS = `#version 300 es
 precision highp float;
@@ -51,12 +54,34 @@ in vec3 vN;
 out vec4 color;
 void main() {
   float facing = abs(normalize(vN).z);
-  color = vec4(vClr.rgb * (0.55 + 0.45 * facing), opacity * mix(0.9, 0.22, facing));
+  color = vec4(mix(vClr.rgb * 0.75, vClr.rgb + 0.12, facing), opacity * mix(0.75, 0.16, facing));
 }`;
 
 class Scene extends Niivue {
   /** What 3D turns around; the whole field of view where there is none. */
   middle: NVMesh | null = null;
+
+  private tile: readonly number[] = [0, 0, 1, 1];
+
+  /** A slice has its whole pane, so that zooming in uses all of it. */
+  override draw2D(tile: number[], slice: SLICE_TYPE, slicePosition = NaN): void {
+    this.tile = tile;
+    this.draw2DMain([...tile], slice, slicePosition);
+  }
+
+  override screenFieldOfViewExtendedVox(slice: SLICE_TYPE) {
+    const view = super.screenFieldOfViewExtendedVox(slice);
+    const [, , width, height] = this.tile;
+    const fov = view.fovMM;
+    const perPixel = Math.max(fov[0] / width, fov[1] / height) * MARGIN;
+    [width, height].forEach((pixels, side) => {
+      const middle = (view.mnMM[side] + view.mxMM[side]) / 2;
+      fov[side] = pixels * perPixel;
+      view.mnMM[side] = middle - fov[side] / 2;
+      view.mxMM[side] = middle + fov[side] / 2;
+    });
+    return view;
+  }
 
   /** 3D shows surfaces; the image's ray casting would only hide them, and cost every redraw. */
   override drawImage3D(): void {}
@@ -94,9 +119,7 @@ export class Viewer {
       isRadiologicalConvention: true,
       isOrientationTextVisible: false,
       isSliceMM: false,
-      crosshairWidth: 1,
-      crosshairGap: 10,
-      crosshairColor: [0.95, 0.85, 0.3, 0.55],
+      crosshairWidth: 0, // ours is drawn over the canvas, a pixel wide at every zoom
       meshThicknessOn2D: 0,
       loadingText: "",
       logLevel: "error" as never,

@@ -13,6 +13,8 @@ export interface Surface {
   readonly triangles: Uint32Array;
 }
 
+const ROUNDS = 6;
+
 export function surfaceOf(
   grid: Grid,
   labels: Uint8Array,
@@ -117,7 +119,34 @@ function netOf({ values, shape, block, origin }: Field, grid: Grid): Surface | n
       }
     }
   }
-  return { points: Float32Array.from(points), triangles: Uint32Array.from(triangles) };
+  const surface = { points: Float32Array.from(points), triangles: Uint32Array.from(triangles) };
+  smooth(surface);
+  return surface;
+}
+
+/** Without the steps of the voxels, and without shrinking (Taubin, SIGGRAPH 1995). */
+function smooth({ points, triangles }: Surface): void {
+  const sum = new Float32Array(points.length);
+  const count = new Uint16Array(points.length / 3);
+  for (let pass = 0; pass < 2 * ROUNDS; pass++) {
+    sum.fill(0);
+    count.fill(0);
+    for (let n = 0; n < triangles.length; n++) {
+      // Each triangle's edge from this corner to the next; the neighbour has it the other way.
+      const to = triangles[n];
+      const from = triangles[n % 3 === 2 ? n - 2 : n + 1];
+      sum[3 * to] += points[3 * from];
+      sum[3 * to + 1] += points[3 * from + 1];
+      sum[3 * to + 2] += points[3 * from + 2];
+      count[to]++;
+    }
+    const step = pass % 2 === 0 ? 0.5 : -0.53;
+    for (let v = 0; v < count.length; v++) {
+      for (let axis = 3 * v; axis < 3 * v + 3; axis++) {
+        points[axis] += step * (sum[axis] / count[v] - points[axis]);
+      }
+    }
+  }
 }
 
 /** The mean of the places where the surface crosses the twelve edges of a cell, in [0, 1]³. */

@@ -12,7 +12,7 @@ export interface Preset extends Window {
 
 /** "Liver" and "Lesions" are left out where no liver was found. */
 export function presets(p: Percentiles): Preset[] {
-  const list: Preset[] = [{ name: "Whole image", low: p.p1, high: p.p99 }];
+  const list: Preset[] = [{ name: "Whole", low: p.p1, high: p.p99 }];
   if (p.liver_low !== null && p.liver_high !== null && p.liver_high > p.liver_low) {
     const { liver_low: low, liver_high: high } = p;
     const width = high - low;
