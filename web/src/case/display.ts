@@ -165,17 +165,20 @@ export class Display {
     const { session, shown } = this;
     if (!this.viewer || !shown) return;
     const looks: SurfaceLook[] = [];
-    const add = (inside: boolean[], step: number, colour: SurfaceLook["colour"], glass: boolean) => {
-      const surface = surfaceOf(session.grid, shown, inside, step);
+    const add = (
+      map: Uint8Array, inside: boolean[], step: number, colour: SurfaceLook["colour"], glass: boolean,
+    ) => {
+      const surface = surfaceOf(session.grid, map, inside, step);
       if (surface) looks.push({ surface, colour, glass });
     };
     if (this.against.value) {
       DIFFERENCE_COLOURS.forEach((colour, n) =>
-        add([0, 1, 2, 3].map((value) => value === n + 1), 1.5, colour, false),
+        add(shown, [0, 1, 2, 3].map((value) => value === n + 1), 1.5, colour, false),
       );
+      add(session.editor.labels, [false, true, true], 2.5, LIVER_COLOUR, true);
     } else {
-      if (this.visible.value.has(2)) add([false, false, true], 1.5, LESION_COLOUR, false);
-      if (this.visible.value.has(1)) add([false, true, true], 2.5, LIVER_COLOUR, true);
+      if (this.visible.value.has(2)) add(shown, [false, false, true], 1.5, LESION_COLOUR, false);
+      if (this.visible.value.has(1)) add(shown, [false, true, true], 2.5, LIVER_COLOUR, true);
     }
     this.viewer.setSurfaces(looks);
   }

@@ -53,8 +53,9 @@ in vec4 vClr;
 in vec3 vN;
 out vec4 color;
 void main() {
-  float facing = abs(normalize(vN).z);
-  color = vec4(mix(vClr.rgb * 0.75, vClr.rgb + 0.12, facing), opacity * mix(0.75, 0.16, facing));
+  vec3 n = normalize(vN);
+  float edge = pow(1.0 - abs(n.z), 1.5);
+  color = vec4(vClr.rgb * (0.8 + 0.2 * n.y), opacity * (0.2 + 0.7 * edge));
 }`;
 
 class Scene extends Niivue {

@@ -13,7 +13,7 @@ export interface Surface {
   readonly triangles: Uint32Array;
 }
 
-const ROUNDS = 6;
+const ROUNDS = 12;
 
 export function surfaceOf(
   grid: Grid,
