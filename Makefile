@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# What the DICOM tests talk to (Debian's names): a conformance checker and an archive.
-COMPONENTS := dicom3tools orthanc orthanc-dicomweb
+# What tests talk to (Debian's names): a DICOM conformance checker, an archive, a browser.
+COMPONENTS := dicom3tools orthanc orthanc-dicomweb chromium
 
 .PHONY: demo test test-slow components clean
 
@@ -11,8 +11,8 @@ demo: .venv/run.stamp
 	$(BIN)/hepatica demo -o out/demo --overwrite
 
 test: .venv/dev.stamp components
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests packaging
+	$(BIN)/ruff format --check src tests packaging
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
@@ -21,7 +21,7 @@ test-slow: .venv/dev.stamp components
 	$(BIN)/pytest -m slow
 
 components:
-	@if command -v dciodvfy >/dev/null && [ -x /usr/sbin/Orthanc ]; then :; \
+	@if command -v dciodvfy >/dev/null && [ -x /usr/sbin/Orthanc ] && command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $(COMPONENTS) \

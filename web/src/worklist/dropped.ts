@@ -5,13 +5,15 @@ export interface Dropped {
 }
 
 export async function droppedFiles(items: DataTransferItemList): Promise<Dropped[]> {
-  // Entries must be taken before the first await: the list is emptied after the event.
-  const entries = [...items]
+  // Everything must be taken before the first await: the list is emptied after the event.
+  const taken = [...items]
     .filter((item) => item.kind === "file")
-    .map((item) => item.webkitGetAsEntry())
-    .filter((entry): entry is FileSystemEntry => entry !== null);
+    .map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
   const found: Dropped[] = [];
-  for (const entry of entries) await walk(entry, found);
+  for (const { entry, file } of taken) {
+    if (entry) await walk(entry, found);
+    else if (file) found.push({ path: file.name, file }); // not from a file system
+  }
   return found;
 }
 
