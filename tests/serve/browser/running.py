@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,6 +92,14 @@ class App:
         while at != self.workspace and not (at / "correction").is_dir():
             at = at.parent
         return at
+
+
+def eventually(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until something holds; fail where it does not within the time."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds:.0f} s"
+        time.sleep(0.2)
 
 
 def only(folder: Path, name: str) -> Path:

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.serve.browser.running import voxels
+from tests.serve.browser.running import eventually, voxels
 
 
 def test_a_running_case_is_cancelled_and_can_be_tried_again(desk, scans, tmp_path):
@@ -94,5 +94,4 @@ def test_edits_that_never_reached_the_server_are_offered_again(both, app):
     desk.look("plain", "Correct")
     dialog = desk.page.get_by_role("dialog", name="Edits that were not saved")
     dialog.get_by_role("button", name="Restore").click()
-    desk.saved()
-    assert (voxels(app.corrected("plain")) != before).any()
+    eventually(lambda: (voxels(app.current("plain")) != before).any())
