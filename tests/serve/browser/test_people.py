@@ -14,6 +14,8 @@ def show(desk, screen):
         desk.page.get_by_role("dialog").wait_for()
     elif screen != "Worklist":
         desk.look("plain", screen)
+    if screen == "Export":
+        desk.page.get_by_role("heading", name="Files of plain").wait_for()
     desk.page.wait_for_timeout(500)
 
 

@@ -24,7 +24,7 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
           <div><dt>Lesions</dt><dd>{list.length}</dd></div>
         </dl>
       )}
-      <div class="lesions" tabIndex={0} role="region" aria-labelledby="lesions-title">
+      <div class="lesions" tabIndex={0} role="region" aria-label="Table of lesions">
         <table>
           <caption id="lesions-caption" class="unseen">{spoken(session)}</caption>
           <thead>
@@ -46,6 +46,9 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
           </tbody>
         </table>
       </div>
+      {session.display.which.value === "reference" && (
+        <p class="empty">The reference is compared with, not measured.</p>
+      )}
       {said && list.length === 0 && (
         <p class="empty">
           No lesion in this label map. {editable && "“Add a lesion”, then click into one."}

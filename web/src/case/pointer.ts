@@ -74,6 +74,10 @@ export class Pointer {
         break;
       }
       case "paint": {
+        if (!this.session.editor.painting) {
+          this.drag = null; // ended by an undo in the middle of the stroke
+          break;
+        }
         const voxel = viewer.voxelAt(drag.pane, x, y);
         if (!voxel) break;
         this.dab(drag.pane, drag.last, voxel);

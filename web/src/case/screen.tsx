@@ -40,7 +40,14 @@ export function CaseScreen({ id, correcting }: { id: string; correcting: boolean
       </div>
     );
   }
-  if (!session) return <p class="empty" role="status">Opening the case…</p>;
+  if (!session) {
+    return (
+      <div class="empty">
+        <h1 class="unseen">Case</h1>
+        <p role="status">Opening the case…</p>
+      </div>
+    );
+  }
   return <Open session={session} correcting={correcting} />;
 }
 

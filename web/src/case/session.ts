@@ -110,6 +110,10 @@ export class CaseSession {
   /** The server measures what is saved. */
   async measure(): Promise<void> {
     const which = this.display.which.peek();
+    if (which === "reference") {
+      this.findings.value = null; // a person's map, which the server only compares with
+      return;
+    }
     const labels = which === "corrected" && !this.info.value.has.correction ? "ai" : which;
     this.measuring.value = true;
     await this.trying(async () => {
@@ -135,6 +139,7 @@ export class CaseSession {
 
   /** Give a whole lesion another label: liver ("not a lesion") or background. */
   relabelLesion(finding: Finding, label: Label): void {
+    if (this.busy.value !== null) return;
     const tool = label === PARENCHYMA ? "not a lesion" : "delete lesion";
     const voxels = pieceAt(this.grid, this.editor.labels, finding.centre_voxel, TUMOUR);
     const done = voxels.length > 0 && this.editor.relabel(voxels, label, tool) !== null;
@@ -178,6 +183,7 @@ export class CaseSession {
     const answer = await api.save(this.id, revision, voxels, record);
     if (answer.kind === "saved") {
       await discard(this.id).catch(() => undefined);
+      this.corrected.value = true;
       const info = this.info.value;
       this.info.value = {
         ...info, revision: answer.revision, has: { ...info.has, correction: true },
@@ -221,7 +227,7 @@ export class CaseSession {
 
   /** Back to the AI's map, as an edit that can be undone. */
   async startAgain(): Promise<void> {
-    this.editor.replace(await this.map("ai"), "start again");
+    if (this.busy.value === null) this.editor.replace(await this.map("ai"), "start again");
   }
 
   async setStatus(status: Case["status"], note: string): Promise<void> {

@@ -13,6 +13,9 @@ const WORDS: Record<string, [string, string]> = {
   ply: ["Surfaces (PLY)", "Liver and each lesion"],
   glb: ["3D model (GLB)", "One coloured model, for viewers and headsets"],
   "3mf": ["3D model (3MF)", "One coloured model, for printing"],
+  "seg-nrrd": ["Segmentation (.seg.nrrd)", "3D Slicer opens it with names and colours"],
+  scene: ["Scene for 3D Slicer", "Image, segmentation and surfaces together"],
+  "itk-snap": ["Labels for ITK-SNAP", "Names and colours for the label map"],
   "dicom-seg": ["DICOM segmentation", "For the archive; needs the DICOM series it came from"],
   "dicom-sr": ["DICOM structured report", "The measurements, for the archive"],
   "dicom-sc": ["DICOM key pictures", "The pictures, for the archive"],
@@ -29,12 +32,12 @@ export function ExportScreen({ id }: { id: string }) {
   useEffect(() => {
     api.case(id).then(setInfo, (error: unknown) => setWrong(problemOf(error)));
   }, [id]);
-  if (wrong) return <p class="empty" role="alert"><strong>{wrong.message}</strong> {wrong.hint}</p>;
-  if (!info) return <p class="empty" role="status">Opening the case…</p>;
   return (
     <div class="export">
-      <h1 class="unseen">Export {info.name}</h1>
-      <CaseFiles info={info} />
+      <h1 class="unseen">Export {info?.name}</h1>
+      {wrong && <p class="empty" role="alert"><strong>{wrong.message}</strong> {wrong.hint}</p>}
+      {!wrong && !info && <p class="empty" role="status">Opening the case…</p>}
+      {info && <CaseFiles info={info} />}
       <Study />
     </div>
   );
@@ -70,7 +73,7 @@ function CaseFiles({ info }: { info: Case }) {
         <StatusMark status={info.status} />
       </header>
       {info.status === "unchecked" && (
-        <p class="muted">Nobody has checked this case yet. The files say so too.</p>
+        <p class="muted">Nobody has checked this case yet.</p>
       )}
       <div class="row">
         <span class="field">Labels</span>
