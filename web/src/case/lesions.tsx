@@ -20,7 +20,7 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
       {said && (
         <dl class="sums">
           <div><dt>Liver</dt><dd>{number(said.liver_ml, 0)} ml</dd></div>
-          <div><dt>Tumour</dt><dd>{number(said.tumour_ml, 1)} ml</dd></div>
+          <div><dt>Tumour</dt><dd>{number(said.tumour_ml, (said.tumour_ml ?? 0) < 10 ? 2 : 1)} ml</dd></div>
           <div><dt>Lesions</dt><dd>{list.length}</dd></div>
         </dl>
       )}

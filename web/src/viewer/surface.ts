@@ -13,7 +13,7 @@ export interface Surface {
   readonly triangles: Uint32Array;
 }
 
-const ROUNDS = 12;
+const ROUNDS = 30;
 
 export function surfaceOf(
   grid: Grid,

@@ -37,8 +37,8 @@ export function Worklist() {
       <AddCases small={all.length > 0} />
       {all.length === 0 ? (
         <p class="empty">
-          No cases yet. Drop a volume above: the label map, the numbers and the 3D model follow in
-          under a minute on most machines, and nothing leaves this one.
+          No cases yet. Drop a volume above: the label map, the numbers and the 3D model follow.
+          Nothing leaves this machine.
         </p>
       ) : (
         <>
