@@ -18,5 +18,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     license: { fileName: "licences.md" },
   },
-  server: { proxy: { "/api": { target: server, changeOrigin: true } } },
+  server: {
+    host: "127.0.0.1", // the cookie's
+    proxy: { "/api": { target: server, changeOrigin: true, headers: { Origin: server } } },
+  },
 });

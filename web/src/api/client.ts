@@ -115,10 +115,6 @@ export const api = {
     }
   },
 
-  /** Go back to the AI's map; the correction is kept aside by the server. */
-  discardCorrection: (id: string, revision: number) =>
-    ask(`${of(id)}/correction`, { method: "DELETE", headers: { "If-Match": `"${revision}"` } }),
-
   /** One of the server's tools on this map (gzip); its answer is the new map (gzip). */
   edit: async (id: string, voxels: Uint8Array, edit: Edit): Promise<Uint8Array> => {
     const form = new FormData();
