@@ -17,9 +17,8 @@ DROP = """async ([name, text]) => {
   const data = new DataTransfer();
   data.items.add(new File([bytes], name));
   const zone = document.querySelector('.drop');
-  for (const kind of ['dragover', 'drop']) {
-    zone.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
-  }
+  const how = { dataTransfer: data, bubbles: true, cancelable: true };
+  for (const kind of ['dragover', 'drop']) zone.dispatchEvent(new DragEvent(kind, how));
 }"""
 
 

@@ -1,4 +1,4 @@
-"""The app as a person starts it: a process with a workspace, and a browser that opens its address."""
+"""The app as a person starts it: a process with a workspace, and its address for a browser."""
 
 from __future__ import annotations
 

@@ -306,12 +306,11 @@ export class Viewer {
 
   /** Move the slices of a pane by CSS pixels. */
   pan(pane: SliceName, dx: number, dy: number): void {
-    const perPixel = this.scene.scene.pan2Dxyzmm[3] / this.scale(pane);
     const pan = this.scene.scene.pan2Dxyzmm;
+    const perPixel = pan[3] / this.scale(pane); // the pan is taken off before the zoom
     const [across, up] = pane === "axial" ? [0, 1] : pane === "coronal" ? [0, 2] : [1, 2];
-    const zoom = pan[3] || 1;
-    pan[across] += ((across === 0 ? -dx : dx) * perPixel) / zoom;
-    pan[up] -= (dy * perPixel) / zoom;
+    pan[across] += (across === 0 ? -dx : dx) * perPixel;
+    pan[up] -= dy * perPixel;
     this.redraw();
   }
 
