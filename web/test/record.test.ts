@@ -72,4 +72,23 @@ describe("the record", () => {
     expect(record.user).toBe("AB");
     expect(earlier.tools.brush.edits).toBe(2);
   });
+
+  it("goes on from another window's, without counting twice what that one has", () => {
+    let now = 0;
+    const log = new CorrectionLog(EMPTY_RECORD, 0, () => now / 1000, () => now);
+    now = 10_000;
+    log.add(delta("brush", [0, 0, 5]), "edit");
+    log.saved(log.counted()); // ten seconds and one edit are on the server
+    now = 13_000;
+    log.add(delta("brush", [0, 0, 2]), "edit");
+    const theirs = { ...EMPTY_RECORD, active_seconds: 30, wall_seconds: 30, edits: 4,
+      voxels_changed: { "0": 0, "1": 0, "2": 9 }, tools: { brush: { edits: 4, seconds: 20 } } };
+    log.goOnFrom(theirs);
+    const record = log.record(null);
+    expect(record.active_seconds).toBe(33);
+    expect(record.wall_seconds).toBe(33);
+    expect(record.edits).toBe(5);
+    expect(record.voxels_changed["2"]).toBe(11);
+    expect(record.tools.brush).toEqual({ edits: 5, seconds: 23 });
+  });
 });

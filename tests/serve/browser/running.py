@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -78,12 +79,13 @@ class App:
         return nib.load(only(self.workspace, f"{name}_seg.nii.gz"))
 
     def corrected(self, name: str) -> nib.Nifti1Image:
-        """The correction of the case that has a folder of this name."""
-        return nib.load(self.folder(name) / "correction" / "labels.nii.gz")
+        """The correction that was saved last."""
+        folder = self.folder(name) / "correction"
+        return nib.load(folder / json.loads((folder / "record.json").read_text())["labels"])
 
     def current(self, name: str) -> nib.Nifti1Image:
         """The correction, or the AI's map where there is none."""
-        there = (self.folder(name) / "correction" / "labels.nii.gz").is_file()
+        there = (self.folder(name) / "correction" / "record.json").is_file()
         return self.corrected(name) if there else self.ai(name)
 
     def folder(self, name: str) -> Path:

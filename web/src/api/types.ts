@@ -1,4 +1,5 @@
 /** What the server says, word for word; see docs/app.md and /api/openapi.json. */
+import type { CorrectionRecord } from "../record/log";
 import type { Vector } from "../volume/grid";
 
 export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
@@ -76,7 +77,8 @@ export interface Case {
   status: CaseStatus;
   note?: string | null;
   user: string | null;
-  record?: unknown;
+  /** What was saved with the correction; none before the first. */
+  record?: CorrectionRecord | null;
   percentiles: Percentiles;
 }
 

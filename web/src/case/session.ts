@@ -53,8 +53,7 @@ export class CaseSession {
     this.others.set("ai", ai);
     this.display = new Display(this);
     this.autosave = new Autosave(info.revision, (revision) => this.send(revision));
-    const earlier = (info.record as CorrectionRecord | null | undefined) ?? EMPTY_RECORD;
-    this.log = new CorrectionLog(earlier, Date.now(), () => this.clock.seconds);
+    this.log = new CorrectionLog(recordOf(info), Date.now(), () => this.clock.seconds);
     this.autosave.onState = (state) => {
       this.saveState.value = state;
       this.saveMessage.value = this.autosave.message;
@@ -176,12 +175,19 @@ export class CaseSession {
   // --- saving -------------------------------------------------------------------------------------
 
   private async send(revision: number): Promise<SaveAnswer> {
+    const counted = this.log.counted();
     const record = this.log.record(session.peek()?.user ?? null);
-    const voxels = await gzip(this.editor.labels);
+    const map = this.editor.labels.slice(); // painting goes on while this is sent
+    const voxels = await gzip(map);
     const entry = { caseId: this.id, revision, voxels, record, time: new Date().toISOString() };
     await keep(entry).catch(() => undefined); // A second net; the first is the server.
-    const answer = await api.save(this.id, revision, voxels, record);
+    let answer = await api.save(this.id, revision, voxels, record);
+    if (answer.kind === "conflict" && (await this.isThere(map))) {
+      // The server had it, and died before it could say so.
+      answer = { kind: "saved", revision: answer.revision };
+    }
     if (answer.kind === "saved") {
+      this.log.saved(counted);
       await discard(this.id).catch(() => undefined);
       this.corrected.value = true;
       const info = this.info.value;
@@ -193,12 +199,26 @@ export class CaseSession {
     return answer;
   }
 
+  /** Whether the server's correction is this map, voxel for voxel. */
+  private async isThere(map: Uint8Array): Promise<boolean> {
+    try {
+      const theirs = await this.theirs();
+      return theirs.every((label, index) => label === map[index]);
+    } catch {
+      return false; // Not to be read: a person decides.
+    }
+  }
+
+  private async theirs(): Promise<Uint8Array> {
+    return readLabelMap(await api.labels(this.id, "corrected"), this.info.value.shape);
+  }
+
   /** After a conflict: what the other window saved; this window's is one undo away. */
   async takeTheirs(): Promise<void> {
     await this.trying(async () => {
       const info = await api.case(this.id);
-      const map = await readLabelMap(await api.labels(this.id, "corrected"), info.shape);
-      this.editor.replace(map, "other window");
+      this.editor.replace(await this.theirs(), "other window");
+      this.log.goOnFrom(recordOf(info));
       this.autosave.forget(info.revision);
       this.info.value = info;
       await discard(this.id).catch(() => undefined);
@@ -207,7 +227,10 @@ export class CaseSession {
   }
 
   async keepMine(): Promise<void> {
-    await this.autosave.keepMine();
+    await this.trying(async () => {
+      this.log.goOnFrom(recordOf(await api.case(this.id)));
+      await this.autosave.keepMine();
+    });
   }
 
   /** What a crash left behind, as one undoable edit on what is there. */
@@ -267,3 +290,6 @@ export class CaseSession {
   }
 }
 
+function recordOf(info: Case): CorrectionRecord {
+  return info.record ?? EMPTY_RECORD;
+}

@@ -212,8 +212,7 @@ function ActiveTime({ session }: { session: CaseSession }) {
     return () => clearInterval(timer);
   }, []);
   const { clock } = session;
-  const before = (session.info.value.record as { active_seconds?: number } | null | undefined)
-    ?.active_seconds ?? 0;
+  const before = session.info.value.record?.active_seconds ?? 0;
   return (
     <span class="muted" title="Time at work; stands still after 30 s without a movement">
       {duration(before + clock.seconds)} at work{clock.running ? "" : " (paused)"}

@@ -23,20 +23,35 @@ export const EMPTY_RECORD: CorrectionRecord = {
   sessions: [],
 };
 
+/** What this window has counted since it was opened. */
+interface Counted {
+  at: number;
+  active: number;
+  edits: number;
+  undos: number;
+  became: [number, number, number];
+  tools: Record<string, { edits: number; seconds: number }>;
+}
+
 export class CorrectionLog {
   private edits = 0;
   private undos = 0;
   private readonly became: [number, number, number] = [0, 0, 0];
-  private readonly tools: Record<string, { edits: number; seconds: number }> = {};
+  private readonly tools: Counted["tools"] = {};
   private lastActive = 0;
+  /** What `earlier` holds of this window already. */
+  private included: Counted;
+  private sent: Counted;
 
   /** `earlier` is what sessions before this one have recorded; `started` in milliseconds. */
   constructor(
-    private readonly earlier: CorrectionRecord,
-    private readonly started: number,
+    private earlier: CorrectionRecord,
+    started: number,
     private readonly active: () => number,
     private readonly now: () => number = () => Date.now(),
-  ) {}
+  ) {
+    this.included = this.sent = { ...this.counted(), at: started };
+  }
 
   /** Active seconds since the edit before are counted to the tool of this one. */
   add(delta: Delta, kind: "edit" | "undo" | "redo"): void {
@@ -52,33 +67,50 @@ export class CorrectionLog {
     this.lastActive = active;
   }
 
+  /** Where the count stands; to be given to `saved` once the server has it. */
+  counted(): Counted {
+    return {
+      at: this.now(), active: this.active(), edits: this.edits, undos: this.undos,
+      became: [...this.became], tools: structuredClone(this.tools),
+    };
+  }
+
+  saved(counted: Counted): void {
+    this.sent = counted;
+  }
+
+  /** Another window has saved: go on from its record with what of this one is not in it. */
+  goOnFrom(earlier: CorrectionRecord): void {
+    this.earlier = earlier;
+    this.included = this.sent;
+  }
+
   record(user: string | null): CorrectionRecord {
-    const { earlier } = this;
-    const now = this.now();
-    const active = this.active();
+    const { earlier, included } = this;
+    const now = this.counted();
     const tools = structuredClone(earlier.tools);
-    for (const [name, used] of Object.entries(this.tools)) {
+    for (const [name, used] of Object.entries(now.tools)) {
+      const before = included.tools[name] ?? { edits: 0, seconds: 0 };
       const sum = (tools[name] ??= { edits: 0, seconds: 0 });
-      sum.edits += used.edits;
-      sum.seconds += used.seconds;
+      sum.edits += used.edits - before.edits;
+      sum.seconds += used.seconds - before.seconds;
     }
+    const became = (label: "0" | "1" | "2") =>
+      (earlier.voxels_changed[label] ?? 0) + now.became[+label] - included.became[+label];
+    const active = now.active - included.active;
     return {
       active_seconds: earlier.active_seconds + active,
-      wall_seconds: earlier.wall_seconds + Math.max(0, (now - this.started) / 1000),
-      edits: earlier.edits + this.edits,
-      undos: earlier.undos + this.undos,
-      voxels_changed: {
-        "0": earlier.voxels_changed["0"] + this.became[0],
-        "1": earlier.voxels_changed["1"] + this.became[1],
-        "2": earlier.voxels_changed["2"] + this.became[2],
-      },
+      wall_seconds: earlier.wall_seconds + Math.max(0, (now.at - included.at) / 1000),
+      edits: earlier.edits + now.edits - included.edits,
+      undos: earlier.undos + now.undos - included.undos,
+      voxels_changed: { "0": became("0"), "1": became("1"), "2": became("2") },
       tools,
       user,
       sessions: [
         ...earlier.sessions,
         {
-          started: new Date(this.started).toISOString(),
-          ended: new Date(now).toISOString(),
+          started: new Date(included.at).toISOString(),
+          ended: new Date(now.at).toISOString(),
           active_seconds: active,
         },
       ],
