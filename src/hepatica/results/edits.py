@@ -158,11 +158,11 @@ def protected(
     Parameters
     ----------
     locked
-        Voxels that had one of these labels keep it.
+        These labels neither lose nor gain a voxel.
     inside_liver
         Background stays background.
     """
-    kept = np.isin(before.labels, list(locked))
+    kept = np.isin(before.labels, list(locked)) | np.isin(after.labels, list(locked))
     if inside_liver:
         kept |= before.labels == Label.BACKGROUND
     return LabelMap(np.where(kept, before.labels, after.labels), before.geometry)

@@ -11,19 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from hepatica.core.errors import ConfigError, HepaticaError
+from hepatica.serve.refusal import Refusal
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class Refusal(HepaticaError):
-    """An error of the interface itself, with the status that says what kind it is.
-
-    `more` are further members of the answer.
-    """
-
-    def __init__(self, status: int, message: str, hint: str = "", **more: Any) -> None:
-        super().__init__(message, hint)
-        self.status, self.more = status, more
 
 
 def answer(value: Any, status: int = 200, **headers: str) -> Response:
@@ -36,8 +26,8 @@ def refused(error: HepaticaError) -> Response:
     said = {"error": error.message, "hint": error.hint or None}
     if isinstance(error, Refusal):
         return answer(said | error.more, error.status)
-    cause = error.__cause__
-    if isinstance(cause, OSError) and cause.errno in _FULL:
+    # A child tells the number of the system's error, as it cannot send the error itself.
+    if getattr(error.__cause__ or error, "errno", None) in _FULL:
         return answer(said, 507)
     return answer(said, 422 if isinstance(error, ConfigError) else 400)
 

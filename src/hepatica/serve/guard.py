@@ -7,6 +7,7 @@ that only the printed address holds.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
@@ -44,8 +45,13 @@ SMALL_BYTES = 2**20
 
 _KEEP_OUT = (
     "<!doctype html><html lang='en'><title>Hepatica</title><h1>Hepatica</h1>"
-    "<p>Open the address that <code>hepatica app</code> printed: it holds the key.</p></html>"
+    "<p>Open the address that <code>hepatica app</code> printed: it holds the key.</p>"
+    "<form method='post' action='/'><label>Or type the key or password:"
+    " <input type='password' name='token' required></label> <button>Open</button></form></html>"
 )
+#: After a wrong key, so that nobody tries many.
+_WAIT_S = 1.0
+_LONGEST_FORM = 4096
 
 
 class Guard:
@@ -91,6 +97,8 @@ class Guard:
             await _say(send, 403, "Only the app's own page may change something.")
         elif path == "/" and method == "GET" and (given := _token(scope)) is not None:
             await self._open(send, given)
+        elif path == "/" and method == "POST":
+            await self._open(send, await _typed(receive))
         elif not self._has_session(scope):
             if path.startswith("/api/"):
                 hint = "Open the address that `hepatica app` printed."
@@ -128,6 +136,7 @@ class Guard:
 
     async def _open(self, send: Send, given: str) -> None:
         if not _equal(given, self.token):
+            await asyncio.sleep(_WAIT_S)
             await _send(send, 401, _KEEP_OUT.encode(), b"text/html; charset=utf-8")
             return
         secure = "; Secure" if self.scheme == "https" else ""
@@ -142,13 +151,24 @@ def _equal(one: str, other: str) -> bool:
 
 def _one(scope: Scope, wanted: bytes) -> str | None:
     """The only header of that name; None where there is none or several."""
-    found = [value for name, value in scope["headers"] if name == wanted]
+    found: list[bytes] = [value for name, value in scope["headers"] if name == wanted]
     return found[0].decode("latin-1") if len(found) == 1 else None
 
 
 def _token(scope: Scope) -> str | None:
     query = scope.get("query_string", b"").decode("latin-1")
-    return parse_qs(query).get("token", [None])[0]
+    given: list[str | None] = [*parse_qs(query).get("token", []), None]
+    return given[0]
+
+
+async def _typed(receive: Receive) -> str:
+    """The key in a posted form; empty if there is none."""
+    body, more = b"", True
+    while more and len(body) <= _LONGEST_FORM:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return parse_qs(body[:_LONGEST_FORM].decode("latin-1")).get("token", [""])[0]
 
 
 def _counted(receive: Receive, most: int) -> Receive:

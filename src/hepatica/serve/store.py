@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from hepatica.core.errors import OutputError
-from hepatica.serve.answers import Refusal
+from hepatica.serve.refusal import Refusal
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATUSES = ("unchecked", "accepted", "rejected", "second look")
