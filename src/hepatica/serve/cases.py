@@ -4,7 +4,8 @@
 
     <id>/<name>/…                 what `run_case` wrote; never changed
     <id>/image.nii.gz, facts.json the input on its own grid, and what is known of it
-    <id>/correction/              labels.nii.gz and record.json, of one revision
+    <id>/correction/record.json   the correction in force: its revision, record, and ...
+    <id>/correction/labels-….nii.gz   ... the name of its label map
     <id>/correction.before-<n>/   a correction that was given up, by its revision
     <id>/reference.nii.gz         perhaps an expert's
     <id>/exports/                 what was exported last
@@ -24,6 +25,7 @@ import msgspec
 
 from hepatica.core.errors import InputError
 from hepatica.serve import facts
+from hepatica.serve.records import Kept
 from hepatica.serve.refusal import Refusal
 from hepatica.serve.settings import Settings
 from hepatica.serve.store import Job, Store
@@ -31,7 +33,7 @@ from hepatica.serve.store import Job, Store
 Which = Literal["ai", "corrected", "reference"]
 
 CORRECTION, BEFORE, REFERENCE = "correction", "correction.before-", "reference.nii.gz"
-RECORD, VOXELS = "record.json", "labels.nii.gz"
+RECORD = "record.json"
 #: Names in a case's folder that a case may not have itself.
 _TAKEN = {CORRECTION, REFERENCE, facts.IMAGE, facts.FACTS, "exports"}
 
@@ -84,7 +86,19 @@ class Case:
         """Where a label map is, or would be."""
         if which == "ai":
             return self.folder / self.facts.labels
-        return self.correction / VOXELS if which == "corrected" else self.folder / REFERENCE
+        if which == "reference":
+            return self.folder / REFERENCE
+        kept = self.kept
+        return self.correction / ("none" if kept is None else kept.labels)
+
+    @property
+    def kept(self) -> Kept | None:
+        """The correction in force; None where there is none."""
+        with self.lock:
+            try:
+                return msgspec.json.decode((self.correction / RECORD).read_bytes(), type=Kept)
+            except FileNotFoundError:
+                return None
 
     def has(self, which: Which) -> bool:
         """Whether there is such a label map."""
@@ -107,10 +121,8 @@ class Case:
                 for path in self.folder.glob(f"{BEFORE}*")
                 if (found := re.fullmatch(rf"{re.escape(BEFORE)}(\d+)", path.name))
             ]
-            kept = -1
-            if self.has("corrected"):
-                kept = msgspec.json.decode((self.correction / RECORD).read_bytes())["revision"]
-        return max(kept, max(given_up, default=-1) + 1)
+            kept = self.kept
+        return max(-1 if kept is None else kept.revision, max(given_up, default=-1) + 1)
 
 
 class Cases:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from hepatica.core.errors import HepaticaError
-from hepatica.serve import corrections
 from hepatica.serve.cases import Cases, folder_name
 from hepatica.serve.events import Events
 from hepatica.serve.process import Ended, Worker
@@ -42,7 +41,6 @@ class Jobs:
     def begin(self) -> None:
         """Take up what an earlier server left, and go on."""
         for job in self._store.all():
-            corrections.recover(self._cases.folder(job.id))
             self._cases.clean(job.id)
         self._store.recover()
         self._thread.start()

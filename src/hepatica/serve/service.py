@@ -9,7 +9,6 @@ from typing import Any
 
 from hepatica import io
 from hepatica.model import bundle as bundles
-from hepatica.serve import corrections
 from hepatica.serve.cases import Case, Cases, Which
 from hepatica.serve.events import Events
 from hepatica.serve.jobs import Jobs
@@ -109,10 +108,10 @@ class Service:
     def refresh(self, case: Case, measured: Any = None) -> None:
         """Let the worklist show the label map in force: its numbers if they are known, its time."""
         result = dict(self.store.get(case.job.id).result or {})
-        record = corrections.read_record(case)
+        kept = case.kept
         if measured is not None:
             result |= {n: measured[n] for n in ("liver_ml", "tumour_ml", "burden_percent")}
             result["lesion_count"] = len(measured["findings"])
-        result["corrected"] = record is not None
-        result["minutes"] = None if record is None else record.active_seconds / 60
+        result["corrected"] = kept is not None
+        result["minutes"] = None if kept is None else kept.record.active_seconds / 60
         self.jobs.changed(case.job.id, result=result)

@@ -13,7 +13,6 @@ from hepatica.io.cohort import IMAGES, LABELS
 from hepatica.results.tables import Cell, table
 from hepatica.serve import facts
 from hepatica.serve.cases import Case
-from hepatica.serve.corrections import read_record
 from hepatica.serve.refusal import Refusal
 
 #: The first two are what `hepatica evaluate --corrections` reads.
@@ -44,9 +43,10 @@ def record_csv(cases: Sequence[Case]) -> str:
     """A line for each corrected case, as CSV."""
     rows: list[list[Cell]] = []
     for name, case in zip(names(cases), cases, strict=True):
-        record = read_record(case)
-        if record is None:
+        kept = case.kept
+        if kept is None:
             continue
+        record = kept.record
         changed = record.voxels_changed
         rows.append(
             [
@@ -59,8 +59,8 @@ def record_csv(cases: Sequence[Case]) -> str:
                 len(record.sessions),
                 case.job.status,
                 record.user,
-                record.revision,
-                record.saved,
+                kept.revision,
+                kept.saved,
             ]
         )
     return table(COLUMNS, rows)

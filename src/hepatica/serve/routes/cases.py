@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, StringConstraints
 
 from hepatica import io
-from hepatica.serve import corrections, facts, uploads
+from hepatica.serve import facts, uploads
 from hepatica.serve.answers import answer
 from hepatica.serve.cases import Which
 from hepatica.serve.routes import Served
@@ -34,7 +34,7 @@ def case(service: Served, identity: str) -> Response:
     found = service.cases.get(identity)
     known, report = found.facts, found.report()
     with found.lock:
-        record, revision = corrections.read_record(found), found.revision
+        kept, revision = found.kept, found.revision
     return answer(
         {
             "id": identity,
@@ -45,15 +45,15 @@ def case(service: Served, identity: str) -> Response:
             "warnings": report["warnings"],
             "provenance": report["provenance"],
             "has": {
-                "correction": record is not None,
+                "correction": kept is not None,
                 "reference": found.has("reference"),
                 "probability": known.probability,
             },
             "revision": revision,
             "status": found.job.status,
             "note": found.job.note,
-            "user": None if record is None else record.user,
-            "record": None if record is None else corrections.plain(record),
+            "user": None if kept is None else kept.record.user,
+            "record": None if kept is None else kept.record,
             "percentiles": known.percentiles,
         }
     )
