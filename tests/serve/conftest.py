@@ -24,7 +24,7 @@ from tests.phantom import GRID, phantom
 HOST, TOKEN = "127.0.0.1:8127", "the-key-of-the-tests"
 ORIGIN = f"http://{HOST}"
 #: Oblique, left-handed, anisotropic.
-ASKEW = stored(oblique(GRID, (12, -9, 5)), (1, 0, 2), (1, -1, 1))
+ASKEW = stored(oblique(GRID, (12, -9, 5)), (1, 0, 2), (1, 1, 1))
 WAIT_S = 120.0
 
 

@@ -22,6 +22,7 @@ from hepatica.evaluate.corrections import read_minutes
 from hepatica.io import nifti
 from hepatica.serve import records, voxels
 from hepatica.serve.refusal import Refusal
+from tests.phantom import GRID, LESIONS
 from tests.serve.conftest import ASKEW, made, packed
 
 
@@ -151,17 +152,16 @@ def test_a_save_names_its_revision(served, case, truth):
 
 
 KILLED = """
-import os, signal, sys
-from hepatica.serve import corrections
-from hepatica.serve.service import Service
-from hepatica.serve.settings import Settings
+import gzip, json, os, signal, sys, threading
 from pathlib import Path
-workspace, bundle, identity, where = sys.argv[1:]
-case = Service(Settings(Path(workspace), (Path(workspace),), bundle=bundle)).cases.get(identity)
-known = case.facts
-import gzip, json
 import numpy as np
+from hepatica.serve import corrections
+from hepatica.serve.cases import Case
+from hepatica.serve.store import Job
 from tests.serve.conftest import made
+folder, where = sys.argv[1:]
+case = Case(Job(id="x", name="askew", source="", created=""), Path(folder), threading.RLock())
+voxels = gzip.compress(bytes(int(np.prod(case.facts.shape))))
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 if where == "voxels":
@@ -169,17 +169,17 @@ if where == "voxels":
 elif where == "record":
     corrections.io.write_bytes = die
 else:
-    os.replace = Path.replace = die
-corrections.save(case, 1, gzip.compress(bytes(int(np.prod(known.shape)))), json.dumps(made(999.0)))
+    Path.replace = die
+corrections.save(case, 1, voxels, json.dumps(made(999.0)))
 """
 
 
 @pytest.mark.parametrize("where", ["voxels", "record", "renaming"])
-def test_killed_in_the_middle_of_a_save(served, case, truth, tiny_bundle, where):
+def test_killed_in_the_middle_of_a_save(served, case, truth, where):
     served.save(case, truth, 0, made(90.0))
-    workspace = served.service.settings.workspace
+    folder = served.service.cases.folder(case)
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, workspace, tiny_bundle.folder, case, where],
+        [sys.executable, "-c", KILLED, folder, where],
         env={"PYTHONPATH": ":".join(p for p in sys.path if p)},
         capture_output=True,
         text=True,
@@ -198,7 +198,7 @@ def test_killed_in_the_middle_of_a_save(served, case, truth, tiny_bundle, where)
 
 
 def test_an_edit_comes_back_as_it_is_counted(served, case, truth):
-    voxel = [int(v) for v in np.argwhere(truth == 2)[0]]
+    voxel = [int(v) for v in np.rint(ASKEW.to_index(LESIONS[0][0]))]
     liver = (truth > 0).astype(np.uint8)
     common = {"inside_liver": True, "locked": []}
     answer = served.edit(
@@ -261,7 +261,6 @@ def test_findings_and_comparison_are_those_of_the_rooms(served, case, scans, tru
 def test_a_reference_lies_on_the_grid_or_is_refused(served, case, truth, tmp_path):
     from hepatica import io
     from hepatica.core.volume import LabelMap
-    from tests.phantom import GRID
 
     path = f"/api/cases/{case}/reference"
     for name, labels, geometry in [

@@ -148,15 +148,18 @@ class Worker:
             try:
                 connection.send_bytes(msgspec.msgpack.encode([task, dict(arguments)]))
                 while True:
-                    if not connection.poll(_TICK_S):
+                    left = deadline - time.monotonic()
+                    if connection.poll(min(_TICK_S, max(left, 0.0))):
+                        pass
+                    elif left > 0:
                         tick()
-                        if time.monotonic() > deadline:
-                            self.kill()
-                            raise ResourceError(
-                                f"That took longer than {seconds:.0f} s and was ended.",
-                                "Crop or resample the image, or try again.",
-                            )
                         continue
+                    else:
+                        self.kill()
+                        raise ResourceError(
+                            f"That took longer than {seconds:.0f} s and was ended.",
+                            "Crop or resample the image, or try again.",
+                        )
                     kind, *content = msgspec.msgpack.decode(connection.recv_bytes())
                     if kind == "step":
                         step(content[0])

@@ -46,9 +46,11 @@ class Service:
         card = (bundle.folder / bundles.CARD).read_text(encoding="utf-8")
         self.bundle = Card(bundle.name, bundle.sha256, card)
         self.settings = settings
+        new = not settings.workspace.exists()
         for folder in (settings.workspace, settings.cases, settings.uploads):
             io.make_folder(folder)
-        settings.workspace.chmod(0o700)  # it holds patients
+        if new:
+            settings.workspace.chmod(0o700)  # it will hold patients
         self.store = Store(settings.database)
         self.events = Events()
         self.cases = Cases(settings, self.store)

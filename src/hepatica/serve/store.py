@@ -32,6 +32,8 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 """
 _VERSION = 1
+#: For a server that is just ending.
+_PATIENCE_S = 2.0
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,18 +80,34 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        with self._lock:
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version > _VERSION:
-                raise OutputError(
-                    f"{path} was written by a newer version of Hepatica.",
-                    "Update Hepatica, or choose another --workspace.",
-                )
-            self._database.executescript(_SCHEMA)
-            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        self._database = sqlite3.connect(
+            path, check_same_thread=False, isolation_level=None, timeout=_PATIENCE_S
+        )
+        try:
+            self._open(path)
+        except sqlite3.OperationalError as error:
+            self._database.close()
+            raise OutputError(
+                f"{path.parent} is in use by another server, or cannot be written.",
+                "End the other one, or choose another --workspace.",
+            ) from error
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _open(self, path: Path) -> None:
+        # Nobody else while this runs; the system lets go of it when the process ends.
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise OutputError(
+                f"{path} was written by a newer version of Hepatica.",
+                "Update Hepatica, or choose another --workspace.",
+            )
+        self._database.executescript(_SCHEMA)
+        self._database.execute(f"PRAGMA user_version = {_VERSION}")
 
     def close(self) -> None:
         """Let go of the file."""
