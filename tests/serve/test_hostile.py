@@ -24,13 +24,13 @@ SCRIPT = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(autouse=True)
-def alive(served):
+def alive(served, scans):
     """After every attack the server answers, and both children work."""
     before = {job["id"] for job in served.get("/api/jobs").json()["jobs"]}
     yield
     answer = served.get("/api/session")
     assert answer.status_code == 200
-    assert "nifti" in answer.json()["exports"]
+    assert served.service.ask("find", path=str(scans / "plain.nii.gz"), roots=[str(scans)])
     for job in served.get("/api/jobs").json()["jobs"]:
         if job["id"] not in before:
             served.wait(job["id"])

@@ -13,6 +13,8 @@ import pytest
 
 from hepatica import io
 from hepatica.core.errors import BundleError, InputError, OutputError, ResourceError
+from hepatica.io import models
+from hepatica.serve import exporting, offers
 from hepatica.serve import progress as progresses
 from hepatica.serve.process import Worker
 from hepatica.serve.progress import NAMES, STEPS, Progress
@@ -192,16 +194,26 @@ def test_exports_are_those_of_the_rooms(served, case, truth, tmp_path):
     assert served.get(f"/api/cases/{case}/exports/liver.stl").status_code == 200
 
 
+def test_what_is_offered_is_what_the_rooms_write():
+    assert offers.MODELS == models.EXPORTS
+    assert set(exporting._PAPERS) - {"pdf"} == set(offers.PAPERS)
+    assert {"nifti", "dicom-seg", "pdf"} <= set(offers.available())
+
+
 # The children
+
+
+def here(scans):
+    return {"path": str(scans / "plain.nii.gz"), "roots": [str(scans)]}
 
 
 def test_a_child_that_takes_too_long_is_ended(scans):
     worker = Worker("hepatica.serve.casework:prepare", {})
     try:
         with pytest.raises(ResourceError, match="longer than"):
-            worker.run("offers", {}, seconds=0.0)
+            worker.run("find", here(scans), seconds=0.0)
         assert worker.pid is None or not alive(worker.pid)
-        assert "stl" in worker.run("offers", {}, seconds=60)
+        assert worker.run("find", here(scans), seconds=60)
     finally:
         worker.close()
 
@@ -222,14 +234,14 @@ def test_a_child_may_not_take_all_memory(served, tmp_path):
         worker.close()
 
 
-def test_a_child_that_dies_is_started_again():
+def test_a_child_that_dies_is_started_again(scans):
     worker = Worker("hepatica.serve.casework:prepare", {})
     try:
-        worker.run("offers", {}, seconds=60)
+        worker.run("find", here(scans), seconds=60)
         first = worker.pid
         os.kill(first, 9)
         until(lambda: not worker._process.is_alive())
-        assert "stl" in worker.run("offers", {}, seconds=60)
+        assert worker.run("find", here(scans), seconds=60)
         assert worker.pid != first
     finally:
         worker.close()

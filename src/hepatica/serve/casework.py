@@ -32,7 +32,6 @@ def prepare() -> dict[str, Task]:
         "compare": compare,
         "edit": edit,
         "reference": reference,
-        "offers": exporting.offers,
         "export": exporting.export,
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from hepatica import case as cases
@@ -16,27 +15,13 @@ from hepatica.io import models
 from hepatica.io.dicom import formats
 from hepatica.results.measure import measure
 from hepatica.results.pdf import pdf_bytes
-from hepatica.serve import facts
+from hepatica.serve import facts, offers
 from hepatica.serve.process import Step
 
 #: Exports that a case has anyway, or that are made of its report.
 _PAPERS = {"csv": cases.LESIONS, "json": cases.REPORT, "report": cases.PAGE, "pdf": cases.PRINTED}
 #: After the name of a case, in the name of its correction.
 CORRECTED = "_corrected"
-
-
-def available() -> list[str]:
-    """Names of exports that work here: those whose packages are installed."""
-    names = ["nifti", *models.EXPORTS]
-    if find_spec("highdicom"):
-        names += formats.FORMATS
-    names += ["csv", "json", "report"]
-    return [*names, "pdf"] if find_spec("weasyprint") else names
-
-
-def offers(step: Step) -> list[str]:
-    """As :func:`available`; a task, as what it needs is slow to load."""
-    return available()
 
 
 def export(
@@ -71,7 +56,7 @@ def export(
     HepaticaError
         As the rooms that write them do; the earlier exports stay then.
     """
-    known = available()
+    known = offers.available()
     for wanted in names:
         if wanted not in known:
             raise ConfigError(f"{wanted!r} cannot be exported.", f"Choose from {', '.join(known)}.")

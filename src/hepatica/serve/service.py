@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from hepatica import io
@@ -82,12 +81,6 @@ class Service:
             return self.light.run(task, arguments, seconds=seconds)
         except Ended:
             raise Refusal(503, "The server is about to end.", "Start it again.") from None
-
-    @cached_property
-    def exports(self) -> list[str]:
-        """Names of exports that work here."""
-        found: list[str] = self.ask("offers")
-        return found
 
     def findings(self, case: Case, which: Which) -> Any:
         """Measurements of a label map; those of the AI's are in its report."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, StringConstraints
 
 import hepatica
 from hepatica.results.notice import RESEARCH_ONLY
-from hepatica.serve import places
+from hepatica.serve import offers, places
 from hepatica.serve.answers import answer
 from hepatica.serve.jobs import ENGINE
 from hepatica.serve.routes import Served
@@ -38,7 +38,7 @@ def session(service: Served) -> Response:
             "engine": engine,
             "roots": [str(root) for root in settings.roots],
             "limits": {"upload_bytes": limits.upload_bytes, "voxels": limits.voxels},
-            "exports": service.exports,
+            "exports": offers.available(),
             "user": service.store.note(_USER),
         }
     )
