@@ -6,6 +6,8 @@ import os
 
 # NumPy's threads wait busily, which on two cores costs the tests more than they gain.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Compiled models of the tests are not the user's.
+os.environ["HEPATICA_CACHE"] = ""
 
 from pathlib import Path
 

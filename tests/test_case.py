@@ -120,7 +120,7 @@ def test_nothing_is_left_of_a_case_that_fails(model, image, tmp_path, monkeypatc
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hepatica.case.lesions_csv", full)
+    monkeypatch.setattr("hepatica.case.run.lesions_csv", full)
     with pytest.raises(OutputError, match="No space left"):
         run_case(image, out, model)
     assert list(out.iterdir()) == []
@@ -131,7 +131,7 @@ def test_a_failed_overwrite_keeps_the_old_result(model, image, tmp_path, monkeyp
     run_case(image, out, model)
     before = (out / "p1" / "report.json").read_bytes()
     monkeypatch.setattr(
-        "hepatica.case.preview", lambda *a: (_ for _ in ()).throw(OSError(5, "I/O"))
+        "hepatica.case.run.preview", lambda *a: (_ for _ in ()).throw(OSError(5, "I/O"))
     )
     with pytest.raises(OutputError):
         run_case(image, out, model, overwrite=True)
@@ -162,7 +162,7 @@ def test_the_users_own_folders_are_never_replaced(model, image, tmp_path):
     folder.mkdir()
     (folder / "thesis.txt").write_text("years of work")
     for choice in ({"overwrite": True}, {"resume": True}):
-        with pytest.raises(OutputError, match="not a result of Hepatica"):
+        with pytest.raises(OutputError, match="not a result of this command"):
             run_case(image, image.parent, model, **choice)
     inside = folder / "p1.nii.gz"
     inside.write_bytes(image.read_bytes())

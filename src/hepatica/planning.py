@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,10 +11,11 @@ import msgspec
 
 import hepatica
 from hepatica import case, io
-from hepatica.core.errors import InputError, OutputError
+from hepatica.core.errors import InputError
 from hepatica.core.volume import LabelMap, Source, Volume
 from hepatica.io import models
 from hepatica.io.models import PLAIN, ModelOptions
+from hepatica.io.replacing import require_room
 from hepatica.results.casepage import case_page
 from hepatica.results.followup import FollowUp, compare_timepoints, timepoints_csv
 from hepatica.results.followuppage import followup_page
@@ -28,6 +28,11 @@ from hepatica.results.report import InputRecord, Provenance, Report, Timing, les
 
 #: Names of what a comparison of dates writes.
 CHANGES, CHANGES_JSON, CHANGES_PAGE = "timepoints.csv", "timepoints.json", "timepoints.html"
+CHANGES_PRINTED = "timepoints.pdf"
+_FOLLOWUP = (CHANGES, CHANGES_JSON, CHANGES_PAGE, CHANGES_PRINTED)
+
+#: Names of what a report of a label map writes.
+_REPORT = (case.REPORT, case.PAGE, case.PRINTED, case.LESIONS, case.PREVIEW)
 
 #: After the name of the case, in the name of its label map.
 LABELS = "_seg"
@@ -38,15 +43,17 @@ def case_of(labelmap: Path) -> str:
     return io.case_name(labelmap).removesuffix(LABELS)
 
 
-def read(labelmap: Path, image: Path | None = None) -> tuple[LabelMap, Volume | None]:
-    """A label map of Hepatica's labels, and the image it was made from, on the same grid.
+def read(labelmap: Path, image: Path | None = None) -> tuple[LabelMap, Source, Volume | None]:
+    """A label map of Hepatica's labels, its source, and the image it was made from.
+
+    The image is on the same grid.
 
     Raises
     ------
     InputError
         If a file cannot be used, has labels other than 0, 1 and 2, or the grids differ.
     """
-    labels = io.read_labelmap(labelmap)
+    labels, source = io.read_labelmap_source(labelmap)
     highest = int(labels.labels.max())
     if highest > 2:
         raise InputError(
@@ -59,7 +66,7 @@ def read(labelmap: Path, image: Path | None = None) -> tuple[LabelMap, Volume | 
             f"{labelmap.name} is not on the grid of {volume.source.name}.",
             "Take the image that the label map was made from.",
         )
-    return labels, volume
+    return labels, source, volume
 
 
 def write_models(
@@ -70,8 +77,14 @@ def write_models(
     image: Path | None = None,
     options: ModelOptions = PLAIN,
     overwrite: bool = False,
-) -> tuple[Part, ...]:
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """Write the model of a label map into the folder `out`, whole or not at all.
+
+    Returns
+    -------
+    parts, warnings
+        The surfaces, and what a reader of the label map has to know, such as that its
+        orientation is not stated.
 
     Raises
     ------
@@ -79,13 +92,18 @@ def write_models(
         InputError, ConfigError, ResourceError or OutputError; nothing is written then.
     """
     models.require_exports(exports)
-    require_room(out, models.CHECKS, overwrite, (labelmap, image))
-    labels, volume = read(labelmap, image)
+    name = case_of(labelmap)
+    require_room(
+        out,
+        (labelmap, image),
+        models.CHECKS,
+        lambda file: models.is_model_file(file, name),
+        overwrite,
+    )
+    labels, source, volume = read(labelmap, image)
     with io.folder_atomically(out) as temporary:
-        parts = models.write_models(
-            temporary, case_of(labelmap), labels, exports, image=volume, options=options
-        )
-    return parts
+        parts = models.write_models(temporary, name, labels, exports, image=volume, options=options)
+    return parts, source.warnings
 
 
 def write_report(
@@ -106,9 +124,9 @@ def write_report(
     HepaticaError
         InputError, ResourceError or OutputError; nothing is written then.
     """
-    require_room(out, case.REPORT, overwrite, (labelmap, image))
+    require_room(out, (labelmap, image), case.REPORT, _REPORT.__contains__, overwrite)
     began = time.perf_counter()
-    labels, volume = read(labelmap, image)
+    labels, given, volume = read(labelmap, image)
     name = case_of(labelmap)
     measurements = measure(labels, volume)
     found: tuple[str, ...] = ()
@@ -116,10 +134,9 @@ def write_report(
         found = ("There is no liver in the label map.",)
     if measurements.liver_touches_border:
         found = ("The field of view cuts the liver; its volume is a lower bound.",)
-    source = Source(labelmap.name, format="label map", sha256=_sha256(labelmap))
-    if volume is not None:
-        source = replace(volume.source, header=None)
-        found = source.warnings + found
+    source = given if volume is None else volume.source
+    # What the readers of both say is said once.
+    found = tuple(dict.fromkeys((*source.warnings, *given.warnings, *found)))
     report = Report(
         hepatica=hepatica.__version__,
         case=name,
@@ -131,6 +148,7 @@ def write_report(
             plan=None,
             engine=None,
             versions=case.versions(),
+            labelmap=InputRecord.of(given, labels.geometry),
         ),
         timing=Timing(
             seconds={"measure": round(time.perf_counter() - began, 4)},
@@ -165,9 +183,15 @@ def write_followup(
         InputError, ResourceError or OutputError; nothing is written then.
     """
     maps = [labelmap_in(path) for path in (earlier, later)]
-    require_room(out, CHANGES, overwrite, maps)
-    first, second = (read(path)[0] for path in maps)
+    require_room(out, maps, CHANGES, _FOLLOWUP.__contains__, overwrite)
+    (first, one, _), (second, two, _) = (read(path) for path in maps)
     followup = compare_timepoints(first, second)
+    said = [
+        f"The {date} date: {w}"
+        for date, s in (("earlier", one), ("later", two))
+        for w in s.warnings
+    ]
+    followup = replace(followup, warnings=(*said, *followup.warnings))
     names = (case_of(maps[0]), case_of(maps[1]))
     if names[0] == names[1]:
         names = (f"{names[0]} (earlier)", f"{names[1]} (later)")
@@ -179,7 +203,7 @@ def write_followup(
         data = msgspec.json.encode(known | {"followup": followup})
         (temporary / CHANGES_JSON).write_bytes(msgspec.json.format(data, indent=2) + b"\n")
         if pdf:
-            (temporary / "timepoints.pdf").write_bytes(pdf_bytes(page))
+            (temporary / CHANGES_PRINTED).write_bytes(pdf_bytes(page))
     return followup
 
 
@@ -200,34 +224,3 @@ def labelmap_in(path: Path) -> Path:
             "Name the label map itself.",
         )
     return found[0]
-
-
-def _sha256(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def require_room(
-    folder: Path, mark: str, overwrite: bool, inputs: Sequence[Path | None] = ()
-) -> None:
-    """Refuse to replace a folder that holds an input, or that has no file `mark` of ours.
-
-    Raises
-    ------
-    OutputError
-        If it is there, and `overwrite` is not or must not be followed.
-    """
-    for path in inputs:
-        if path is not None and folder.resolve() in (path.resolve(), *path.resolve().parents):
-            raise OutputError(
-                f"{folder} holds the input itself; the result would replace it.",
-                "Choose another folder with -o.",
-            )
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / mark).is_file():
-        raise OutputError(
-            f"{folder} is not a result of Hepatica, so it is not replaced.",
-            "Choose another folder with -o, or move it away.",
-        )
-    if not overwrite:
-        raise OutputError(f"{folder} exists already.", "Use --overwrite to replace it.")

@@ -13,7 +13,7 @@ from hepatica import cli
 from hepatica.core.errors import InputError, OutputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
-from hepatica.io import write_labelmap, write_volume
+from hepatica.io import read_labelmap, write_labelmap, write_volume
 
 GRID = Geometry.from_spacing((16, 14, 12), (2.0, 2.0, 2.5))  # 0.01 ml a voxel
 
@@ -70,7 +70,27 @@ def test_methods_side_by_side_with_the_paper(folders):
     assert "0.780 ± 0.119" in text
     assert "Wilcoxon" in text
     assert "Lesions: 8 of 8 found" in done.output
+    detected = {r["method"]: r for r in rows(out / "methods_lesions.csv")}
+    assert [detected[name]["found"] for name in ("good", "poor")] == ["8", "4"]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "highresnet, full method" in page
+    assert "Highest tumour Dice: p1" in page
     assert len(rows(out / "cases.csv")) == 12
+
+
+def test_predictions_of_other_programs_say_what_their_labels_mean(folders):
+    for path in (folders / "good").iterdir():
+        theirs = read_labelmap(path)
+        write_labelmap(path, LabelMap(np.array([0, 5, 6], np.uint8)[theirs.labels], GRID))
+    out = folders / "out"
+    done = call(folders / "good", folders / "truth", "-o", out)
+    assert done.exit_code == 1
+    done = call(
+        folders / "good", folders / "truth", "-o", out, "--prediction-labels", "liver=5,tumour=6"
+    )
+    assert done.exit_code == 0, done.output
+    assert "Lesions: 8 of 8 found" in done.output
+    assert (out / "cases" / "highest_1.png").is_file()
 
 
 def test_corrections_with_their_minutes(folders):

@@ -68,6 +68,12 @@ def test_minutes(tmp_path):
     table = tmp_path / "minutes.csv"
     table.write_bytes(b"\xef\xbb\xbfcase,minutes,reader\np1,12.5,A\np2,0,B\n")
     assert read_minutes(table) == {"p1": 12.5, "p2": 0}
+    table.write_text("case;minutes;reader\np1;12,5;A\np2;;B\n\np3;3;\n")
+    assert read_minutes(table) == {"p1": 12.5, "p3": 3}
+    for wrong in ("case,minutes\n,4\n", 'case,minutes\np1,"1,5"\n', "case;minutes\np1;1;2\np1;2\n"):
+        table.write_text(wrong)
+        with pytest.raises(InputError, match="Line"):
+            read_minutes(table)
     for wrong in ("case,minutes\np1,-1\n", "case,minutes\np1,soon\n", "case,minutes\np1,1\np1,2\n"):
         table.write_text(wrong)
         with pytest.raises(InputError, match="Line"):

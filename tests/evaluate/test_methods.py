@@ -6,6 +6,7 @@ from scipy import stats
 
 from hepatica.core.errors import InputError
 from hepatica.evaluate import methods
+from hepatica.evaluate.lesions import Lesions, PredictedLesion, ReferenceLesion
 from hepatica.evaluate.overlap import Overlap
 from hepatica.evaluate.published import PUBLISHED, VALIDATION
 from hepatica.evaluate.scores import REGIONS, CaseScores, RegionScores
@@ -58,7 +59,7 @@ def test_tables():
     rows = rows_of(ours=study(A), theirs=study(B))
     text = methods.markdown(rows, published=True)
     head, _, liver, tumour = text.splitlines()
-    assert head == "| | ours | theirs | paper, test set #1 | paper, test set #2 |"
+    assert head == "|  | ours | theirs | paper, test set #1 | paper, test set #2 |"
     assert liver.startswith(
         "| liver, dice | 0.719 ± 0.133 | 0.649 ± 0.139, n = 7 (Holm p = 0.031) |"
     )
@@ -68,6 +69,53 @@ def test_tables():
     assert lines[0].startswith("method,region,score,mean,sd")
     assert len(lines) == 5
     assert lines[1].endswith(",8,,")
+
+
+def lesions(hits, false):
+    """Reference lesions of 12 mm with these shares of voxels hit, and false predicted ones."""
+    there = tuple(
+        ReferenceLesion(n, 1.0, 12.0, hit, hit, hit if hit >= 0.5 else None)
+        for n, hit in enumerate(hits, 1)
+    )
+    matched = tuple(
+        PredictedLesion(n, 1.0, 12.0, False, 0.9) for n, h in enumerate(hits) if h > 0.5
+    )
+    return Lesions(there, matched + (PredictedLesion(9, 1.0, 4.0, True, None),) * false)
+
+
+def test_lesions_of_methods():
+    studies = {
+        "ours": Study(
+            tuple(
+                CaseScores(name, (), found)
+                for name, found in (("a", lesions([0.9, 0.2], 1)), ("b", lesions([0.8], 0)))
+            )
+        ),
+        "undrawn": Study((CaseScores("a", (), None),)),
+    }
+    found = methods.detection(studies)
+    lines = methods.detection_csv(found).splitlines()
+    row = dict(zip(methods.DETECTION, lines[1].replace('"', "").split(","), strict=True))
+    assert row["method"] == "ours"
+    assert [row[c] for c in ("cases", "reference", "found", "missed", "false")] == list("23211")
+    # Two pairs of three lesions and three predicted ones.
+    assert float(row["f1"]) == pytest.approx(2 / 3, abs=1e-5)
+    assert row["found, 10 to 20 mm"] + row["reference, 10 to 20 mm"] == "23"
+    text = methods.detection_markdown(found)
+    assert "| ours | 2 of 3 | 1 | 1 (0.50 a case) | 0.667 |" in text
+    assert f"| undrawn | {' | '.join('–' * 8)} |" in text
+
+
+def test_all_is_written(tmp_path):
+    studies = {"ours": study(A), "theirs": study(B)}
+    found = methods.detection(studies)
+    methods.write(tmp_path, methods.compare(studies), found, ["x"], published=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(methods.FILES)
+    text = (tmp_path / "methods.md").read_text(encoding="utf-8")
+    assert "| highresnet, full method | 0.988 ± 0.008 |" in text
+    assert "Not with all methods: x" in text
+    methods.write(tmp_path, methods.compare(studies), found, [], published=False)
+    assert "full method" not in (tmp_path / "methods.md").read_text(encoding="utf-8")
 
 
 def test_what_the_paper_reports():

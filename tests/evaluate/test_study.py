@@ -70,8 +70,8 @@ def cohort(tmp_path):
 def test_a_cohort_by_hand(cohort):
     found, lonely = pairs.pair(cohort / "predictions", cohort / "references")
     assert [p.case for p in found] == ["p1", "p2"]
-    assert lonely == ["p3"]
-    made = study.Study(tuple(study.evaluate(found)), tuple(lonely))
+    assert lonely == pairs.Lonely(references=("p3",))
+    made = study.Study(tuple(study.evaluate(found)), lonely)
     scores = {(c.case, s.region): s for c in made.cases for s in c.regions}
     assert scores["p1", "liver"].dice == pytest.approx(2 * 108 / (108 + 216))
     assert scores["p1", "liver"].volume_error_ml == pytest.approx(-108 * 0.008)
@@ -82,12 +82,12 @@ def test_a_cohort_by_hand(cohort):
     summary = json.loads((out / "summary.json").read_text())
     assert summary["regions"]["liver"]["dice"]["mean"] == pytest.approx((2 / 3 + 1) / 2)
     assert summary["regions"]["tumour"]["dice"]["undefined"] == 1
-    assert summary["without_partner"] == ["p3"]
+    assert summary["without_partner"] == {"predictions": [], "references": ["p3"]}
     assert "undefined" in summary["rule"]
     lines = (out / "cases.csv").read_text().splitlines()
     assert lines[0].startswith("case,region,dice")
     assert "p2,tumour,,,," in [line[: len("p2,tumour,,,,")] for line in lines]
-    assert "p3" in tables.text(made)
+    assert "Without partner: p3 (reference only)" in tables.text(made)
     # p1's lesion of eight voxels is missed, and nothing false was predicted.
     assert summary["lesions"]["missed"] == 1
     assert summary["lesions"]["false_per_case"] == 0
@@ -108,7 +108,7 @@ def test_workers_change_nothing(cohort):
 def test_false_lesions_have_a_row_without_hits(cohort):
     write_labelmap(cohort / "predictions/p2_seg.nii.gz", labelmap(np.s_[2:8], np.s_[3:5, 3:5, 3:5]))
     found, lonely = pairs.pair(cohort / "predictions", cohort / "references")
-    made = study.Study(tuple(study.evaluate(found)), tuple(lonely))
+    made = study.Study(tuple(study.evaluate(found)), lonely)
     rows = tables.lesions_csv(made).splitlines()[1:]
     assert rows[1] == "p2,1,0.064,5.65685,,,true,,"
     assert tables.summary(made)["lesions"]["false_per_case"] == 0.5
@@ -180,7 +180,7 @@ def test_pairs_are_never_guessed(tmp_path):
         ("chaos_1_delayed", "chaos_1_delayed_v2_seg.nii.gz"),
         ("p7", "p7_t1ce_seg.nii.gz"),
     ]
-    assert lonely == ["chaos_1", "study_1", "study_1_2"]
+    assert lonely == pairs.Lonely(("study_1_2",), ("chaos_1", "study_1"))
     write_labelmap(tmp_path / "p" / "p7_t1ce_labels.nii.gz", empty)
     with pytest.raises(InputError, match="both the case p7_t1ce"):
         pairs.pair(tmp_path / "p", tmp_path / "r")
@@ -207,3 +207,31 @@ def test_a_prediction_with_foreign_labels_is_refused(tmp_path):
     found, _ = pairs.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
     with pytest.raises(InputError, match=r"p\.nii\.gz has labels \[3\]"):
         list(study.evaluate(found))
+
+
+def test_what_predictions_call_their_labels(tmp_path):
+    """Another program's label map: 7 is its liver, 9 its tumours, 3 something else."""
+    true = np.zeros(GRID.shape, np.uint8)
+    true[2:8, 2:8, 2:8], true[3:5, 3:5, 3:5] = 1, 2
+    other = np.select([true == 1, true == 2], [7, 9], 3).astype(np.uint8)
+    for name, labels in (("p.nii.gz", other), ("r.nii.gz", true)):
+        write_labelmap(tmp_path / name, LabelMap(labels, GRID))
+    found, _ = pairs.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    with pytest.raises(InputError, match=r"labels \[3, 7, 9\]") as raised:
+        list(study.evaluate(found))
+    assert "--prediction-labels" in raised.value.hint
+    (case,) = study.evaluate(found, None, {"liver": 7, "tumour": 9})
+    assert [case[region].dice for region in ("liver", "parenchyma", "tumour")] == [1, 1, 1]
+    # What the predictions do not name, they do not claim: it is no miss.
+    (case,) = study.evaluate(found, None, {"tumour": 9})
+    assert (case["tumour"].dice, case["liver"].dice) == (1, None)
+
+
+def test_label_maps_of_two_places_are_not_resampled(tmp_path):
+    far = Geometry.from_spacing(GRID.shape, 10.0, (5000.0, 0.0, 0.0))
+    ones = np.ones(GRID.shape, np.uint8)
+    write_labelmap(tmp_path / "p.nii.gz", LabelMap(ones, far))
+    write_labelmap(tmp_path / "r.nii.gz", LabelMap(ones, GRID))
+    (found,), _ = pairs.pair(tmp_path / "p.nii.gz", tmp_path / "r.nii.gz")
+    with pytest.raises(InputError, match="no place in common"):
+        pairs.read_pair(found, resampled=True)

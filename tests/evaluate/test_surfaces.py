@@ -55,6 +55,22 @@ def test_one_voxel_has_the_surface_of_its_octahedron():
     assert found.reference_mm2 == pytest.approx([np.sqrt(3) / 4 * 2] * 8)
 
 
+def test_tilted_slices_are_measured_in_the_patient():
+    """Each slice lies 1 mm further along i: a column of voxels stands slant, not upright."""
+    affine = np.diag([1.0, 1.0, 1.0, 1.0])
+    affine[0, 2] = 1.0
+    tilted = Geometry((24, 9, 12), affine)
+    # Elements of one voxel lie at eight corners around it, those of the other six slices up.
+    one = box((4, 5), (4, 5), (2, 3), geometry=tilted)
+    other = box((4, 5), (4, 5), (8, 9), geometry=tilted)
+    found = Surfaces.between(one, other, tilted)
+    corners = np.array(list(np.ndindex(2, 2, 2))) @ affine[:3, :3].T
+    apart = corners[:, None] - (corners + affine[:3, :3] @ (0, 0, 6))
+    nearest = np.linalg.norm(apart, axis=2).min(axis=1)
+    assert sorted(found.from_prediction) == pytest.approx(sorted(nearest))
+    assert found.hd95_mm > 6.5  # an upright stack of these slices would say 6
+
+
 def test_empty_masks():
     none = np.zeros(GRID.shape, bool)
     both = Surfaces.between(none, none, GRID)

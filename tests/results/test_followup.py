@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
-from hepatica.results.alignment import align
-from hepatica.results.followup import TIMEPOINT_COLUMNS, compare_timepoints, timepoints_csv
+from hepatica.results.alignment import Alignment, align
+from hepatica.results.followup import (
+    REACH_MM,
+    REACH_RADII,
+    TIMEPOINT_COLUMNS,
+    Change,
+    FollowUp,
+    compare_timepoints,
+    match,
+    status_of,
+    sum_of_diameters_mm,
+    timepoints_csv,
+)
 from hepatica.results.followuppage import followup_page
+from hepatica.results.measure import Finding, Measurements
 from hepatica.results.notice import RESEARCH_ONLY
 from tests.followups import Pair, pair
 from tests.livers import points_mm
@@ -79,8 +94,120 @@ def test_thresholds_are_those_of_recist(later, status):
     assert [c.status for c in found.changes] == [status]
 
 
-def test_a_small_lesion_has_to_grow_by_5_mm_as_well():
-    found = compare_timepoints(liver((B, 8)), liver((B, 11)))
+@pytest.mark.parametrize(
+    ("earlier_mm", "later_mm", "status"),
+    [
+        (25, 30, "grown"),  # 20 % and 5 mm, both just so
+        (25, 29.9, "stable"),
+        (50, 59.9, "stable"),  # 5 mm, but not 20 %
+        (50, 60, "grown"),
+        (10, 14.9, "stable"),  # 20 %, but not 5 mm
+        (20, 14, "shrunk"),
+        (20, 14.1, "stable"),
+        (20, 20, "stable"),
+    ],
+)
+def test_the_thresholds_themselves(earlier_mm, later_mm, status):
+    assert status_of(earlier_mm, later_mm) == status
+
+
+def finding(number, x_mm, radius_mm, **more):
+    """A ball's, on the patient's left-right axis."""
+    numbers = {"diameter_axial_mm": 2 * radius_mm, "diameter_perpendicular_mm": 2 * radius_mm}
+    return Finding(
+        id=number,
+        volume_ml=4 / 3 * np.pi * radius_mm**3 / 1000,
+        **numbers | {"diameter_3d_mm": 2 * radius_mm} | more,
+        centre_mm=(float(x_mm), 0.0, 0.0),
+        centre_voxel=(0, 0, 0),
+        slices=(0, 0),
+        mean_signal_ratio=None,
+        confidence=None,
+        touches_border=False,
+    )
+
+
+def shifted(dice=1.0, by_mm=0.0):
+    """An alignment that shifts along the left-right axis."""
+    return Alignment(sitk.TranslationTransform(3, (by_mm, 0.0, 0.0)), dice)
+
+
+def ids(pairs):
+    return [(a.id, b.id) for a, b, _ in pairs]
+
+
+def test_size_decides_between_lesions_that_lie_near():
+    earlier = [finding(1, 10, 12), finding(2, 0, 4)]
+    later = [finding(1, 2, 12), finding(2, 8, 4)]
+    assert ids(match(earlier, later, shifted())) == [(1, 1), (2, 2)]
+
+
+def test_pairs_are_sought_where_the_earlier_date_lies_on_the_later_and_come_by_later_id():
+    earlier = [finding(1, 0, 6), finding(2, 60, 5), finding(3, -60, 4)]
+    later = [finding(1, 160, 6), finding(2, 40, 5), finding(3, 102, 4)]
+    found = match(earlier, later, shifted(by_mm=100))
+    assert ids(found) == [(2, 1), (3, 2), (1, 3)]
+    assert [apart for *_, apart in found] == pytest.approx([0, 0, 2])
+    assert match(earlier, later, shifted()) == []
+
+
+def test_the_reach_grows_with_the_larger_of_both():
+    reach = REACH_MM + REACH_RADII * 20
+    for near, pairs in ((reach - 0.1, [(1, 1)]), (reach + 0.1, [])):
+        found = match([finding(1, 0, 20)], [finding(1, near, 8)], shifted())
+        assert ids(found) == pairs
+        assert ids(match([finding(1, 0, 8)], [finding(1, near, 20)], shifted())) == pairs
+
+
+def made(*changes, dice=0.9):
+    """A follow-up of changes that are known."""
+
+    def date(findings):
+        tumour = sum(f.volume_ml for f in findings)
+        return Measurements(1500.0, 1500.0 - tumour, tumour, tumour / 15, False, tuple(findings))
+
+    return FollowUp(
+        date([c.earlier for c in changes if c.earlier]),
+        date([c.later for c in changes if c.later]),
+        changes,
+        dice,
+    )
+
+
+def test_numbers_stand_where_their_heads_say():
+    """Earlier and later, ml and percent, axial and other diameters are not mixed up."""
+    first = replace(finding(4, 0, 10), volume_ml=4.0, diameter_axial_mm=21.0, diameter_3d_mm=33.0)
+    second = replace(finding(7, 0, 12), volume_ml=10.0, diameter_axial_mm=28.0, diameter_3d_mm=44.0)
+    new = replace(finding(8, 0, 3), volume_ml=0.5, diameter_axial_mm=6.0)
+    followup = made(Change("grown", first, second, 2.5), Change("new", None, new))
+    (row, other) = csv.DictReader(io.StringIO(timepoints_csv(followup)))
+    assert list(row.values()) == ["grown", "4", "7", "4", "10", "6", "150", "21", "28", "7", "2.5"]
+    assert list(other.values()) == ["new", "", "8", "", "0.5", "", "", "", "6", "", ""]
+    assert sum_of_diameters_mm(followup.later.findings) == 34
+    page = followup_page(followup, ("A", "B"))
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", line) for line in page.split("<tr>")[1:]]
+    assert dict(zip(rows[0], rows[1], strict=True)) | {"": ""} == {
+        "Lesion": "4 → 7",
+        "Status": "grown",
+        "Earlier, ml": "4.00",
+        "Later, ml": "10.0",
+        "Change, ml": "+6.00",
+        "Change, %": "+150",
+        "Earlier diameter, mm": "21.0",
+        "Later diameter, mm": "28.0",
+        "Change, mm": "+7.0",
+        "": "",
+    }
+    assert rows[-2] == ["A", "1500", "4.00", "0.3", "1", "21.0"]
+    assert rows[-1] == ["B", "1500", "10.5", "0.7", "2", "34.0"]
+    assert "<b>+6.5 ml</b>" in page
+
+
+@pytest.mark.parametrize(("dice", "doubt"), [(0.84, True), (0.86, False)])
+def test_livers_that_overlap_well_enough_raise_no_doubt(monkeypatch, dice, doubt):
+    monkeypatch.setattr("hepatica.results.followup.align", lambda *dates: shifted(dice))
+    found = compare_timepoints(liver((A, 20)), liver((A, 20)))
+    assert any("overlap poorly" in w for w in found.warnings) == doubt
     assert [c.status for c in found.changes] == ["stable"]
 
 

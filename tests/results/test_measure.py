@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Volume
-from hepatica.results.measure import Measurements, head_foot_axis, measure
+from hepatica.results.measure import Measurements, head_foot_axis, measure, sphericity
+from tests.orientations import oblique
 
 
 def labelmap(shape, voxels, spacing=(1, 1, 1), liver=True):
@@ -274,3 +275,35 @@ def test_parts_add_up_and_lengths_are_ordered(labels):
         assert f.diameter_axial_mm < f.diameter_3d_mm
         assert labels[f.centre_voxel] == 2
         assert f.slices[0] <= f.centre_voxel[2] <= f.slices[1]
+
+
+def test_ends_slice_and_form_are_those_of_the_lesion_itself():
+    """Two lesions that fill boxes of one shape in two ways, on a tilted grid."""
+    plate, hook = np.s_[3:6, 3:6, 3:5], np.s_[9:12, 4:7, 7:9]
+    tilted = oblique(Geometry.from_spacing((15, 12, 12), (1.5, 2, 3), (30, -20, 9)), (8, -12, 20))
+    labels = labelmap((15, 12, 12), [plate, hook]).labels.copy()
+    labels[10:12, 5:7, 7:9] = 1
+    labels[9:12, 6, 8] = 2
+    m = measure(LabelMap(labels, tilted))
+    assert len(m.findings) == 2
+    for finding, box in zip(m.findings, (plate, hook), strict=True):
+        for ends, length in (
+            (finding.axial_ends_mm, finding.diameter_axial_mm),
+            (finding.perpendicular_ends_mm, finding.diameter_perpendicular_mm),
+        ):
+            assert np.linalg.norm(np.subtract(*ends)) == pytest.approx(length)
+            at = tilted.to_index(np.array(ends))
+            assert at[:, 2] == pytest.approx(finding.slice_longest)
+            for a in (0, 1):
+                assert at[:, a].min() >= box[a].start - 0.5 - 1e-6
+                assert at[:, a].max() <= box[a].stop - 0.5 + 1e-6
+        assert box[2].start <= finding.slice_longest < box[2].stop
+        along, across = (
+            np.subtract(*ends) for ends in (finding.axial_ends_mm, finding.perpendicular_ends_mm)
+        )
+        assert along @ across == pytest.approx(0, abs=1e-6)
+        mask = np.zeros(labels.shape, bool)
+        mask[box] = labels[box] == 2
+        assert finding.sphericity == pytest.approx(sphericity(mask, tilted), rel=1e-3)
+    plate_form, hook_form = (f.sphericity for f in m.findings)
+    assert plate_form > hook_form + 0.05

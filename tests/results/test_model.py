@@ -17,6 +17,7 @@ from hepatica.results.printable import CLEARANCE_MM, build_printable
 from hepatica.results.soundness import examine
 from hepatica.results.surfaces import EMPTY, closed_surface
 from tests.livers import ball, patient, points_mm
+from tests.orientations import oblique
 from tests.phantom import phantom
 
 GRID = Geometry.from_spacing((64, 52, 46), 2.5, (40, 10, 0))
@@ -67,6 +68,10 @@ def test_the_table_says_what_was_checked():
     assert rows[2]["voxels_ml"] == rows[2]["volume_error_percent"] == ""
     # In LPS: x and y change their signs.
     _, high = parts[1].surface.bounds_mm
+    low, _ = parts[1].surface.bounds_mm
+    for axis, n in zip("xy", (0, 1), strict=True):
+        assert float(rows[1][f"max_{axis}_lps_mm"]) == pytest.approx(-low[n], rel=1e-4)
+    assert float(rows[1]["min_z_lps_mm"]) == pytest.approx(low[2], rel=1e-4)
     assert float(rows[1]["min_x_lps_mm"]) == pytest.approx(-high[0], rel=1e-4)
     assert float(rows[1]["max_z_lps_mm"]) == pytest.approx(high[2], rel=1e-4)
 
@@ -97,6 +102,51 @@ def test_a_hollow_print_has_a_wall():
     assert sum(p.surface.volume_ml for p in parts[:2]) == pytest.approx(wall, rel=0.05)
     with pytest.raises(ValueError, match="thinner"):
         build_printable(simple(), wall_mm=0.5)
+
+
+def test_a_print_has_no_crumbs_and_no_slivers_of_air():
+    labels = simple().labels.copy()
+    labels[23, 4:7, 40] = 1  # a crumb beside the liver
+    labels[30:32, 30:32, 23] = 0  # a small void in it
+    parts = build_printable(LabelMap(labels, simple().geometry))
+    front, back = parts[:2]
+    # One body each, and with the hole that the lesion is put into open at the cut.
+    assert [front.soundness.parts, back.soundness.parts] == [1, 1]
+    whole = build_printable(simple())
+    for part, other in zip(parts, whole, strict=True):
+        assert part.surface.volume_ml == pytest.approx(other.surface.volume_ml, rel=0.01)
+
+
+def test_the_front_is_in_front_and_the_cut_in_the_middle():
+    geometry = Geometry.from_spacing((46, 46, 46), 1.5, (10, 50, -20))
+    for stored in (geometry, oblique(geometry, (0, 0, 180))):
+        parts = build_printable(LabelMap(simple().labels, stored))
+        middle = stored.to_patient(np.argwhere(simple().labels).mean(axis=0))[1]
+        front, back = (p.surface.bounds_mm[:, 1] for p in parts[:2])
+        assert [p.name for p in parts[:2]] == ["print_liver_front", "print_liver_back"]
+        assert front == pytest.approx((middle, middle + 30), abs=1.0)
+        assert back == pytest.approx((middle - 30, middle), abs=1.0)
+
+
+def test_all_surfaces_are_finished_before_they_are_checked():
+    def nothing(surface):
+        return EMPTY
+
+    finished = build_model(simple(), margins_mm=(5,), finish=nothing)
+    assert [p.kind for p in finished] == ["liver", "lesion", "margin"]
+    printed = build_printable(simple(), finish=nothing)
+    assert {p.kind for p in printed} == {"print"}
+    assert all(p.surface is EMPTY and not p.soundness.sound for p in (*finished, *printed))
+
+
+def test_the_liver_goes_around_its_lesions_and_only_the_largest_are_shown():
+    _, labels = phantom(GRID)
+    liver, first = build_model(labels, most_lesions=1)
+    assert first.name == "lesion_01"
+    voxel_ml = labels.geometry.voxel_ml
+    assert liver.surface.volume_ml == pytest.approx(
+        np.count_nonzero(labels.labels) * voxel_ml, rel=1e-3
+    )
 
 
 def test_fewer_triangles_for_the_same_form():

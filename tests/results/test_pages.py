@@ -16,11 +16,14 @@ from hepatica.core.volume import LabelMap, Source, Volume
 from hepatica.results import casepage, hypertext
 from hepatica.results.casepage import HEAD, case_page
 from hepatica.results.cohortpage import cohort_page
+from hepatica.results.keyslices import SIZE_PX, black_white, key_slice
 from hepatica.results.measure import measure
 from hepatica.results.notice import RESEARCH_ONLY
 from hepatica.results.pdf import pdf_bytes
 from hepatica.results.report import (
+    BundleRecord,
     CaseRow,
+    EngineRecord,
     InputRecord,
     Provenance,
     Report,
@@ -159,6 +162,103 @@ def test_the_cohort_page_leads_to_the_cases():
         cohort_page("my,own\n1,2\n", "x")
 
 
+def test_the_cohort_in_numbers():
+    m = measure(phantom(GRID)[1])
+    rows = [
+        CaseRow("a", "done", replace(m, liver_ml=1000.0, tumour_ml=30.0, burden_percent=3.0), 2.0),
+        CaseRow("b", "done", replace(m, liver_ml=1400.0, findings=(), tumour_ml=0.0), 3.0, ("w",)),
+        CaseRow("c", "failed", error="broken"),
+    ]
+    page = cohort_page(cases_csv(rows), "two")
+    figures = {words: value for value, words in re.findall(r"<b>([^<]*)</b> <span>([^<]*)<", page)}
+    assert figures == {
+        "cases done": "2",
+        "failed": "1",
+        "with warnings": "1",
+        "with lesions": "1",
+        "lesions in all": "2",
+        "median liver": "1200 ml",
+    }
+    cells = [re.findall(r"<td>([^<]*)</td>", line) for line in page.split("<tr>")[2:]]
+    longest = f"{max(f.diameter_axial_mm for f in m.findings):.1f}"
+    assert cells[0] == ["done", "1000", "2", "30.0", "3.0", longest, "2.0", ""]
+    assert cells[1][:4] == ["done", "1400", "0", "0.0"]
+    assert cells[2] == ["failed", *"––––––", "broken"]
+
+
+def test_numbers_of_a_case_stand_where_their_heads_say():
+    volume, labels = phantom(GRID)
+    chance = np.where(labels.tumour, np.float32(0.75), np.float32(0))
+    told = report(labels, volume, probability=chance)
+    first, second = told.measurements.findings
+    first = replace(first, touches_border=True, surface_distance_mm=7.0, next_lesion_mm=None)
+    first = replace(first, sphericity=0.81, mean_signal_ratio=0.62, diameter_axial_mm=20.0)
+    second = replace(second, surface_distance_mm=2.0, diameter_axial_mm=31.5)
+    m = replace(told.measurements, findings=(first, second), liver_touches_border=True)
+    m = replace(m, tumour_ml=45.6, burden_percent=4.5)
+    page = case_page(msgspec.structs.replace(told, measurements=m), labels, volume)
+    figures = {words: value for value, words in re.findall(r"<b>([^<]*)</b> <span>([^<]*)<", page)}
+    assert figures["liver, lesions included"].startswith("at least ")
+    assert figures["all lesions"] == "45.6 ml"
+    assert figures["of the liver is tumour"] == "4.5 %"
+    # The longest is not the largest here.
+    assert figures["longest: lesion 2"].startswith("31.5 × ")
+    assert figures["least distance to the surface"] == "2.0 mm"
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", line) for line in page.split("<tr>")[1:]]
+    row = dict(zip(HEAD, rows[1], strict=True))
+    assert row["To liver surface, mm"] == "7.0"
+    assert row["To next lesion, mm"] == "–"
+    assert row["Sphericity"] == "0.81"
+    assert row["Signal, of liver's"] == "0.62"
+    assert row["Confidence"] == "0.75"
+    assert row["Remark"] == "cut by the image&#x27;s edge"
+    assert row["Slice"] == str(first.slice_longest)
+
+
+def test_where_it_comes_from_names_image_label_map_and_model():
+    volume, labels = phantom(GRID)
+    told = report(labels, volume)
+    given = InputRecord.of(Source("drawn", format="nrrd", sha256="cd" * 32), labels.geometry)
+    by_hand = msgspec.structs.replace(told.provenance, labelmap=given)
+    page = case_page(msgspec.structs.replace(told, provenance=by_hand), labels)
+    assert "given: drawn (nrrd)" in page
+    assert "cd" * 32 in page
+    assert "ab" * 32 in page
+    alone = msgspec.structs.replace(told.provenance, input=given, labelmap=given)
+    page = case_page(msgspec.structs.replace(told, provenance=alone), labels)
+    assert "none was given" in page
+    assert page.count("cd" * 32) == 1
+    model = msgspec.structs.replace(
+        told.provenance,
+        bundle=BundleRecord(name="default", sha256="ef" * 32),
+        engine=EngineRecord(name="openvino", precision="int8", device="cpu", threads=2),
+    )
+    page = case_page(msgspec.structs.replace(told, provenance=model), labels)
+    assert "ef" * 32 in page
+    assert re.search(r">Engine</th><td>openvino, int8, cpu</td>", page)
+    assert "given" not in page
+    # A table without heads has no empty ones.
+    assert '<th scope="col"></th>' not in page
+
+
+def test_a_key_slice_shows_the_lesion_in_its_surroundings_and_the_liver_in_grey():
+    volume, labels = phantom(GRID)
+    # Vessels, far brighter than the liver.
+    bright = volume.voxels.copy()
+    bright[::4][~labels.liver[::4]] = 6 * float(volume.voxels.max())
+    volume = Volume(bright, GRID)
+    finding = measure(labels).findings[0]
+    levels = black_white(volume, labels)
+    shown = np.asarray(key_slice(volume, labels, finding, levels), float)
+    orange = np.argwhere((shown[..., 0] - shown[..., 2] > 120) & (shown[..., 0] > 150))
+    wide = np.ptp(orange, axis=0).max()
+    field_mm = np.clip(3 * finding.diameter_axial_mm, 60, 220)
+    assert wide == pytest.approx(SIZE_PX * finding.diameter_axial_mm / field_mm, rel=0.2)
+    low, high = levels
+    signal = float(np.median(volume.voxels[labels.parenchyma]))
+    assert (signal - low) / (high - low) == pytest.approx(0.45, abs=0.02)
+
+
 def test_the_pdf_has_pages_and_loads_nothing(case):
     pytest.importorskip("weasyprint", reason="the extra pdf is not installed")
     data = pdf_bytes(case[2])
@@ -194,6 +294,9 @@ def test_what_noise_makes_has_no_model_and_a_liver_has():
     assert not casepage.ragged(np.zeros((20, 20, 20), bool))
     noise = np.random.default_rng(1).random((20, 20, 20)) < 0.6
     assert casepage.ragged(noise)
+    # Where the line is: of a plate of three layers 73 % lies at its surface.
+    assert casepage.ragged(np.ones((20, 20, 3), bool))
+    assert not casepage.ragged(np.ones((20, 20, 6), bool))
     assert "too ragged" in casepage._model(None, 3)
 
 

@@ -14,7 +14,7 @@ from hepatica.results.margins import margin_surface
 from hepatica.results.measure import sphericity
 from hepatica.results.soundness import examine
 from hepatica.results.surfaces import EMPTY, Surface, closed_surface
-from tests.livers import ball, patient
+from tests.livers import ball, patient, points_mm
 from tests.orientations import ORIENTATIONS, oblique, stored
 
 
@@ -133,6 +133,28 @@ def test_a_margin_is_as_far_away_as_it_says(margin, spacing):
     assert away.max() < margin + 0.3
 
 
+def test_a_margin_on_a_slanted_grid_is_not_cut():
+    mask, geometry = ball(14, (1, 1, 2))
+    slanted = geometry.affine.copy()
+    slanted[:3, 1] += (1.4, 0, 0)
+    slanted = Geometry(geometry.shape, slanted)
+    lesion, around = closed_surface(mask, slanted), margin_surface(mask, slanted, 10)
+    assert examine(around).sound
+    apart = (around.bounds_mm - lesion.bounds_mm) * [[-1], [1]]
+    assert apart == pytest.approx(np.full((2, 3), 10.0), abs=0.3)
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (1, 1, 4)])
+def test_a_small_lesion_keeps_its_form(spacing):
+    """A disc of 14 by 4 mm, which more smoothing would make a ball of."""
+    geometry = Geometry.from_spacing((24, 24, 12), spacing)
+    place = points_mm(geometry)
+    mask = (np.hypot(place[..., 0], place[..., 2]) < 7) & (np.abs(place[..., 1]) < 2)
+    extent = np.ptp(closed_surface(mask, geometry).bounds_mm, axis=0)
+    assert extent[0] == pytest.approx(14, abs=1.2)
+    assert extent[1] == pytest.approx(4, abs=1.0)
+
+
 def test_margins_of_neighbours_join():
     mask, geometry = ball(30, 1.0)
     mask[10:26] = False
@@ -157,6 +179,7 @@ def test_the_eye_sees_what_is_wrong():
     assert not inverted.sound
     hole = examine(Surface(TETRAHEDRON, FACES[:3]))
     assert not hole.closed
+    assert not hole.sound
     assert hole.manifold
     turned = np.concatenate([FACES[:3], FACES[3:, ::-1]])
     assert not examine(Surface(TETRAHEDRON, turned)).oriented

@@ -437,3 +437,13 @@ def test_lesions_of_a_phantom_are_found_by_their_brightness():
     assert there > 200
     assert beyond > 0
     assert shown > 0.9 * there
+
+
+def test_a_crowded_liver_has_many_lesions_and_a_free_one_none():
+    volume, labels = flat()
+    crowded = replace(COHORT, crowded=1.0, look_alikes=0.0)
+    counts = {len(put(seed, volume, labels, crowded)[0].lesions) for seed in range(40)}
+    assert counts <= set(range(6, 16))
+    assert len(counts) > 5
+    free = replace(crowded, lesion_free=1.0)
+    assert put(1, volume, labels, free)[0].lesions == ()

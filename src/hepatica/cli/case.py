@@ -19,6 +19,7 @@ from hepatica.cli.console import (
     Device,
     EngineOption,
     Json,
+    PrecisionOption,
     Quiet,
     Threads,
     Verbose,
@@ -40,6 +41,7 @@ def segment(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
     bundle: Bundle = "default",
     engine: EngineOption = "auto",
+    precision: PrecisionOption = "auto",
     device: Device = "auto",
     threads: Threads = 0,
     series: Annotated[
@@ -79,7 +81,13 @@ def segment(
         raise typer.BadParameter("--resume keeps results and --overwrite replaces them; take one.")
     sources = io.expand_inputs(inputs)
     there = {name for name, _ in sources if (out / name).exists()}
-    model = case.Model.load(bundle, engine, device=device, threads=threads)  # type: ignore[arg-type]
+    model = case.Model.load(
+        bundle,
+        engine,  # type: ignore[arg-type]
+        device=device,
+        threads=threads,
+        precision=precision,  # type: ignore[arg-type]
+    )
     show = _Show(as_json, quiet, verbose)
     rows: list[Any] = []
     case.write_cases(out, rows)  # a folder that cannot be written is known before any work

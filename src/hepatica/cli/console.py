@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from hepatica.core.errors import ResourceError
 from hepatica.results.notice import RESEARCH_ONLY
 
 FAILED, WRONG_USE, SOME_FAILED = 1, 2, 3
@@ -26,6 +29,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Bundle = Annotated[str, typer.Option(help="Model bundle: a name that ships, or a folder.")]
 EngineOption = Annotated[str, typer.Option(help="auto, openvino or torch.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, int8, bf16 or fp32.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps (with torch).")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
@@ -61,3 +65,15 @@ def meaning(text: str) -> dict[str, int] | None:
             raise typer.BadParameter(f"{part!r} is not liver=NUMBER or tumour=NUMBER, once each.")
         found[name] = number
     return found
+
+
+@contextmanager
+def needs_torch() -> Iterator[None]:
+    """Imports of packages that only an extra brings."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ResourceError(
+            f"This needs the package {error.name}.",
+            "pip install '.[train]' in Hepatica's folder",
+        ) from error

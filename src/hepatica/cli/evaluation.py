@@ -12,7 +12,7 @@ from hepatica.cli.console import FAILED, SOME_FAILED, app, errors, meaning, plai
 from hepatica.core.errors import ResourceError
 
 if TYPE_CHECKING:
-    from hepatica.evaluate.pairs import Pair
+    from hepatica.evaluate.pairs import Lonely, Pair
     from hepatica.evaluate.report import Read
 
 
@@ -23,6 +23,9 @@ def evaluate(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for tables and report.")],
     reference_labels: Annotated[
         str, typer.Option(help="Meaning of the references' labels, such as liver=5,tumour=7.")
+    ] = "",
+    prediction_labels: Annotated[
+        str, typer.Option(help="The same for the predictions, where they are not liver=1,tumour=2.")
     ] = "",
     resample: Annotated[
         bool, typer.Option("--resample", help="Bring predictions onto the references' grids.")
@@ -56,7 +59,7 @@ def evaluate(
     from hepatica.evaluate.study import Failure, Study
     from hepatica.evaluate.study import evaluate as score
 
-    meant = meaning(reference_labels)
+    meant, predicted = meaning(reference_labels), meaning(prediction_labels)
     folders = {name: predictions} | _methods(method or (), name)
     minutes = None if corrections is None else read_minutes(corrections)
     found = {called: _paired(folder, references) for called, folder in folders.items()}
@@ -66,8 +69,10 @@ def evaluate(
     studies = {}
     for called, (paired, lonely) in found.items():
         failures: list[Failure] = []
-        scores = score(paired, meant, resampled=resample, workers=workers, failures=failures)
-        studies[called] = Study(tuple(scores), tuple(lonely), tuple(failures))
+        scores = score(
+            paired, meant, predicted, resampled=resample, workers=workers, failures=failures
+        )
+        studies[called] = Study(tuple(scores), lonely, tuple(failures))
     failed = [(called, one) for called, s in studies.items() for one in s.failures]
     for called, failure in failed:
         errors.print(f"Error: {called}, {failure.case}: {failure.error}", style="red", markup=False)
@@ -79,12 +84,13 @@ def evaluate(
     extra = [] if minutes is None else [("Corrections", sections.corrected(study, minutes))]
     if len(studies) > 1 or published:
         compared, left_out = methods.shared(studies)
-        rows = methods.compare(compared)
-        methods.write(out, rows, left_out, published)
+        rows, lesions = methods.compare(compared), methods.detection(compared)
+        methods.write(out, rows, lesions, left_out, published)
         plain(methods.markdown(rows, published))
+        plain(methods.detection_markdown(lesions))
         if left_out:
             plain(f"Not with all methods: {', '.join(left_out)}")
-        extra.insert(0, ("Methods", sections.compared(rows, left_out, published)))
+        extra.insert(0, ("Methods", sections.compared(rows, lesions, left_out, published)))
     try:
         drawn = figures.draw(study)
     except ResourceError as error:
@@ -92,7 +98,7 @@ def evaluate(
         plain(f"No figures: {error}")
         drawn = {}
     title = f"{name}: {predictions.resolve().name} against {references.resolve().name}"
-    report.write(out, study, title, _reader(first, shown, meant, resample), extra, drawn)
+    report.write(out, study, title, _reader(first, shown, meant, predicted, resample), extra, drawn)
     if images is not None and (bare := sorted(first.keys() - shown.keys())):
         plain(f"Without image: {', '.join(bare)}")
     if minutes is not None and (strange := sorted(minutes.keys() - first.keys())):
@@ -102,14 +108,14 @@ def evaluate(
         raise typer.Exit(SOME_FAILED)
 
 
-def _paired(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
+def _paired(predictions: Path, references: Path) -> tuple[list[Pair], Lonely]:
     """The pairs of a method and what has no partner; ends the program if there is no pair."""
     from hepatica import io
     from hepatica.evaluate import pairs
 
     found, lonely = pairs.pair(predictions, references)
     if not found:
-        names = ", ".join(lonely[:8]) + (" ..." if len(lonely) > 8 else "")
+        names = ", ".join(lonely.in_words[:8]) + (" ..." if len(lonely) > 8 else "")
         errors.print(
             f"Error: no prediction has a reference of the same name: {names}.",
             style="red",
@@ -126,6 +132,7 @@ def _reader(
     paired: Mapping[str, Pair],
     images: Mapping[str, Path],
     meant: Mapping[str, int] | None,
+    predicted: Mapping[str, int] | None,
     resampled: bool,
 ) -> Read:
     """What reads a case again for its picture."""
@@ -134,7 +141,7 @@ def _reader(
     from hepatica.evaluate.pairs import read_pair
 
     def read(case: str) -> tuple[LabelMap, LabelMap, Volume | None]:
-        prediction, reference = read_pair(paired[case], meant, resampled=resampled)
+        prediction, reference = read_pair(paired[case], meant, predicted, resampled=resampled)
         return prediction, reference, io.read(images[case]) if case in images else None
 
     return read

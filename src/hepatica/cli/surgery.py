@@ -74,7 +74,7 @@ def mesh(
         printable=bool(printable),
         wall_mm=wall if printable == "hollow" else None,
     )
-    parts = planning.write_models(
+    parts, warnings = planning.write_models(
         labelmap, out, words(export), image=image, options=options, overwrite=overwrite
     )
     if not quiet:
@@ -84,6 +84,8 @@ def mesh(
             plain(f"{part.title}: {s.volume_ml:.2f} ml{error}, {s.triangles} triangles")
         if not parts and "seg-nrrd" not in export:
             plain("No liver in the label map, so there is no surface.")
+        for warning in warnings:
+            plain(f"  {warning}")
         plain(f"-> {out}")
         plain(RESEARCH_ONLY)
     bad = unsound(parts)
@@ -117,6 +119,8 @@ def report(
             raise typer.BadParameter("The page of a cohort takes no other options.")
         page = case.write_cohort_page(source)
     else:
+        if out is None and source.is_dir():
+            raise typer.BadParameter(f"{source} holds no {case.CASES}, so there is no cohort.")
         if out is None:
             raise typer.BadParameter("A label map's report needs a folder: -o FOLDER.")
         made = planning.write_report(source, out, image=image, pdf=pdf, overwrite=overwrite)

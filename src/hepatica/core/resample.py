@@ -58,11 +58,12 @@ def onto(
         If `antialias` is asked for between grids that are not aligned.
     """
     if isinstance(image, ProbabilityMap):
-        channels = [
-            _interpolate(p, image.geometry, geometry, float(c == 0), antialias)
-            for c, p in enumerate(image.p)
-        ]
-        return ProbabilityMap(np.stack(channels), geometry)
+        # Background is what is left: one interpolation less, and 1 outside the field of view.
+        p = np.empty((len(image.p), *geometry.shape), np.float32)
+        for c in range(1, len(p)):
+            p[c] = _interpolate(image.p[c], image.geometry, geometry, 0.0, antialias)
+        np.maximum(1 - p[1:].sum(axis=0), 0, out=p[0])
+        return ProbabilityMap(p, geometry)
     if isinstance(image, LabelMap):
         return LabelMap(_nearest(image.labels, image.geometry, geometry, int(fill)), geometry)
     voxels = _interpolate(image.voxels, image.geometry, geometry, fill, antialias)

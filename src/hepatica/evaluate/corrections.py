@@ -89,6 +89,9 @@ def _thirds(prediction: LabelMap, corrected: LabelMap) -> list[int]:
 def read_minutes(path: Path) -> dict[str, float]:
     """Minutes of each correction, from a CSV with the columns ``case`` and ``minutes``.
 
+    Columns are divided by commas, or by semicolons where numbers may have a decimal comma.
+    A case without minutes was not timed, and is left out.
+
     Raises
     ------
     InputError
@@ -97,7 +100,9 @@ def read_minutes(path: Path) -> dict[str, float]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            divided = ";" if ";" in file.readline() else ","
+            file.seek(0)
+            rows = list(csv.DictReader(file, delimiter=divided))
             columns = set(rows[0]) if rows else set()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a table.", "Give a CSV file.") from error
@@ -108,8 +113,10 @@ def read_minutes(path: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for number, row in enumerate(rows, 2):
         case, written = (row["case"] or "").strip(), (row["minutes"] or "").strip()
+        if not written and (case or not any(row.values())):
+            continue
         try:
-            minutes = float(written)
+            minutes = float(written.replace(",", ".") if divided == ";" else written)
         except ValueError:
             minutes = math.nan
         if case in found or not case or not (math.isfinite(minutes) and minutes >= 0):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,28 @@ class Pair:
     reference: Path
 
 
-def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
-    """Match label maps by case name; also the names that have no partner.
+@dataclass(frozen=True)
+class Lonely:
+    """Cases of which there is only a prediction, and those of which there is only a reference."""
+
+    predictions: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.predictions) + len(self.references)
+
+    @property
+    def in_words(self) -> tuple[str, ...]:
+        """One phrase a case."""
+        return tuple(
+            f"{case} ({what} only)"
+            for what, cases in (("prediction", self.predictions), ("reference", self.references))
+            for case in cases
+        )
+
+
+def pair(predictions: Path, references: Path) -> tuple[list[Pair], Lonely]:
+    """Match label maps by case name; also the cases that have no partner.
 
     The case of ``p01_seg.nii.gz`` is ``p01``: endings such as ``_seg``, ``_organs`` and
     ``_labels`` do not count. What is left may go on after the reference's case with
@@ -51,7 +72,7 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
         if not path.exists():
             raise InputError(f"{path} does not exist.", "Check the path.")
     if predictions.is_file() and references.is_file():
-        return [Pair(case_of(references), predictions, references)], []
+        return [Pair(case_of(references), predictions, references)], Lonely()
     found, wanted = by_case(label_files(predictions)), by_case(label_files(references))
     pairs = [Pair(c, found[c], wanted[c]) for c in sorted(found.keys() & wanted.keys())]
     left = sorted(found.keys() - wanted.keys())
@@ -65,7 +86,7 @@ def pair(predictions: Path, references: Path) -> tuple[list[Pair], list[str]]:
             pairs.append(Pair(case, found[fits[0]], wanted[case]))
             left.remove(fits[0])
             open_.remove(case)
-    return sorted(pairs, key=lambda p: p.case), sorted({*left, *open_})
+    return sorted(pairs, key=lambda p: p.case), Lonely(tuple(left), tuple(sorted(open_)))
 
 
 def images(folder: Path, cases: Collection[str]) -> dict[str, Path]:
@@ -92,15 +113,18 @@ def images(folder: Path, cases: Collection[str]) -> dict[str, Path]:
 
 
 def read_pair(
-    one: Pair, reference_labels: Mapping[str, int] | None = None, *, resampled: bool = False
+    one: Pair,
+    reference_labels: Mapping[str, int] | None = None,
+    prediction_labels: Mapping[str, int] | None = None,
+    *,
+    resampled: bool = False,
 ) -> tuple[LabelMap, LabelMap]:
     """Prediction and reference of a case, in our labels, on the reference's grid.
 
     Parameters
     ----------
-    reference_labels
-        Which label of the reference is ``liver`` and which ``tumour``, where it is not 1
-        and 2.
+    reference_labels, prediction_labels
+        Which label of it is ``liver`` and which ``tumour``, where it is not 1 and 2.
     resampled
         Bring the prediction onto the reference's grid (nearest neighbour) if it is on
         another one.
@@ -108,10 +132,11 @@ def read_pair(
     Raises
     ------
     InputError
-        If the grids differ and it is not to be `resampled`, or a label has no meaning.
+        If the grids differ and it is not to be `resampled`, or have no place in common, or
+        a label has no meaning.
     """
-    prediction = _relabel(one.prediction, None, "hepatica evaluate takes no other predictions.")
-    reference = _relabel(one.reference, reference_labels, _SAY_WHICH)
+    prediction = _relabel(one.prediction, prediction_labels, "prediction")
+    reference = _relabel(one.reference, reference_labels, "reference")
     if not prediction.geometry.matches(reference.geometry, tolerance_mm=SAME_MM):
         ours, theirs = prediction.geometry.canonical(), reference.geometry.canonical()
         # The same voxels stored along other axes are the same grid.
@@ -121,8 +146,26 @@ def read_pair(
                 f" grid: {_grid(ours)} and {_grid(theirs)}.",
                 "Segment the image that the reference was drawn on, or give --resample.",
             )
+        if not _meet(prediction.geometry, reference.geometry):
+            raise InputError(
+                f"Prediction {one.prediction} and reference {one.reference} have no place in"
+                f" common: {_grid(ours)} and {_grid(theirs)}.",
+                "One of them has lost its place in the patient; it is of no use to resample.",
+            )
         prediction = resample.onto(prediction, reference.geometry)
     return prediction, reference
+
+
+def _meet(one: Geometry, other: Geometry) -> bool:
+    """Whether the boxes of two grids along the patient's axes overlap."""
+    (low, high), (other_low, other_high) = (
+        (corners.min(axis=0), corners.max(axis=0))
+        for corners in (
+            g.to_patient(np.array(list(product(*((-0.5, n - 0.5) for n in g.shape)))))
+            for g in (one, other)
+        )
+    )
+    return bool((low < other_high).all() and (other_low < high).all())
 
 
 def read_probability(one: Pair, geometry: Geometry) -> NDArray[np.float32] | None:
@@ -153,18 +196,15 @@ def _grid(geometry: Geometry) -> str:
     return f"{sizes} voxels of {spacing} mm from ({corner})"
 
 
-_SAY_WHICH = "Say which ones of a reference are, as in --reference-labels liver=5,tumour=7."
-
-
-def _relabel(path: Path, meaning: Mapping[str, int] | None, hint: str) -> LabelMap:
-    """The label map in a file, in our labels; `hint` is for one with others."""
+def _relabel(path: Path, meaning: Mapping[str, int] | None, what: str) -> LabelMap:
+    """The label map in a file, in our labels; `what` it is, for one with others."""
     labels = io.read_labelmap(path)
     if meaning is None:
         unknown = sorted(set(np.unique(labels.labels).tolist()) - {int(v) for v in Label})
         if unknown:
             raise InputError(
                 f"{path.name} has labels {unknown}, which are not liver (1) or tumour (2).",
-                hint,
+                f"Say which ones are, as in --{what}-labels liver=5,tumour=7.",
             )
         return labels
     result = np.zeros_like(labels.labels)

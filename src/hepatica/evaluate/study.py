@@ -10,10 +10,12 @@ from hepatica.core.errors import InputError
 from hepatica.evaluate.froc import Point, pooled
 from hepatica.evaluate.lesions import Lesions
 from hepatica.evaluate.overlap import Overlap
-from hepatica.evaluate.pairs import Pair, read_pair, read_probability
+from hepatica.evaluate.pairs import Lonely, Pair, read_pair, read_probability
 from hepatica.evaluate.scores import CaseScores, score
 from hepatica.evaluate.statistics import Agreement, Summary
 from hepatica.io.workers import in_order
+
+EVERY_ONE_PAIRED = Lonely()
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,13 @@ class Study:
     cases
         In order of name.
     lonely
-        Cases of which there is only a prediction, or only a reference.
+        Cases that have no partner.
     failures
         Cases that could not be scored.
     """
 
     cases: tuple[CaseScores, ...]
-    lonely: tuple[str, ...] = ()
+    lonely: Lonely = EVERY_ONE_PAIRED
     failures: tuple[Failure, ...] = ()
 
     def values(self, region: str, name: str) -> list[float | None]:
@@ -90,6 +92,7 @@ class Study:
 def evaluate(
     pairs: Sequence[Pair],
     reference_labels: Mapping[str, int] | None = None,
+    prediction_labels: Mapping[str, int] | None = None,
     *,
     resampled: bool = False,
     workers: int = 1,
@@ -99,9 +102,9 @@ def evaluate(
 
     Parameters
     ----------
-    reference_labels, resampled
-        As in :func:`hepatica.evaluate.pairs.read_pair`. What `reference_labels` does not
-        name was not drawn: its scores are undefined, and ``liver`` alone is the whole liver.
+    reference_labels, prediction_labels, resampled
+        As in :func:`hepatica.evaluate.pairs.read_pair`. What one of the two does not name
+        was not drawn: its scores are undefined, and ``liver`` alone is the whole liver.
     workers
         Processes that score.
     failures
@@ -112,7 +115,7 @@ def evaluate(
     InputError
         If a label map cannot be read or a pair does not fit together, and `failures` is None.
     """
-    work = partial(_scored, reference_labels, resampled)
+    work = partial(_scored, reference_labels, prediction_labels, resampled)
     for found in in_order(work, pairs, min(workers, len(pairs))):
         if isinstance(found, CaseScores):
             yield found
@@ -123,16 +126,23 @@ def evaluate(
 
 
 def _scored(
-    reference_labels: Mapping[str, int] | None, resampled: bool, one: Pair
+    reference_labels: Mapping[str, int] | None,
+    prediction_labels: Mapping[str, int] | None,
+    resampled: bool,
+    one: Pair,
 ) -> CaseScores | Failure:
     try:
-        return _score(reference_labels, resampled, one)
+        prediction, reference = read_pair(
+            one, reference_labels, prediction_labels, resampled=resampled
+        )
+        drawn = [
+            region
+            for region in ("liver", "tumour")
+            if all(
+                named is None or region in named for named in (reference_labels, prediction_labels)
+            )
+        ]
+        probability = read_probability(one, reference.geometry) if "tumour" in drawn else None
+        return score(one.case, prediction, reference, drawn, probability)
     except InputError as error:
         return Failure(one.case, error)
-
-
-def _score(reference_labels: Mapping[str, int] | None, resampled: bool, one: Pair) -> CaseScores:
-    prediction, reference = read_pair(one, reference_labels, resampled=resampled)
-    drawn = ("liver", "tumour") if reference_labels is None else tuple(reference_labels)
-    probability = read_probability(one, reference.geometry) if "tumour" in drawn else None
-    return score(one.case, prediction, reference, drawn, probability)

@@ -3,7 +3,8 @@
 A surface is made of elements: every 2×2×2 neighbourhood of voxels that a mask cuts is one, as
 large as marching cubes makes it there (the table of DeepMind's surface-distance), so that thick
 slices and staircases count for what they are. Outside the image there is nothing: a mask ends at
-its faces.
+its faces. On a grid whose slices are tilted, distances are those of the patient; only the areas,
+which weigh them, are those of upright elements.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from hepatica.core.geometry import Geometry
 
 #: Tolerance of the surface Dice, and the percentile of the Hausdorff distance.
 TOLERANCE_MM, PERCENTILE = 2.0, 95.0
+#: Slices that are tilted by less stand upright.
+UPRIGHT_DEG = 0.01
 #: Code of a neighbourhood that is wholly inside.
 _INSIDE = 255
 
@@ -55,10 +58,10 @@ class Surfaces:
         if box is None:
             nothing = np.empty(0)
             return cls(nothing, nothing, nothing, nothing)
-        spacing = geometry.spacing_mm
-        areas = _areas(tuple(spacing.tolist()))
-        ours, ours_mm2 = _elements(prediction[box], areas, spacing)
-        theirs, theirs_mm2 = _elements(reference[box], areas, spacing)
+        areas = _areas(tuple(geometry.spacing_mm.tolist()))
+        axes = _axes_mm(geometry)
+        ours, ours_mm2 = _elements(prediction[box], areas, axes)
+        theirs, theirs_mm2 = _elements(reference[box], areas, axes)
         return cls(_nearest(ours, theirs), ours_mm2, _nearest(theirs, ours), theirs_mm2)
 
     @property
@@ -99,7 +102,7 @@ class Surfaces:
 
 
 def _elements(
-    mask: NDArray[np.bool_], areas: NDArray[np.float64], spacing_mm: NDArray[np.float64]
+    mask: NDArray[np.bool_], areas: NDArray[np.float64], axes_mm: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Places (n, 3) in mm and areas (n,) of a mask's surface elements."""
     padded = np.pad(mask, 1).astype(np.uint8)
@@ -108,7 +111,15 @@ def _elements(
     for (a, b, c), weight in np.ndenumerate(np.asarray(ENCODE_NEIGHBOURHOOD_3D_KERNEL)):
         codes += padded[a : i - 1 + a, b : j - 1 + b, c : k - 1 + c] * np.uint8(weight)
     surface = (codes != 0) & (codes != _INSIDE)
-    return np.argwhere(surface) * spacing_mm, areas[codes[surface]]
+    return np.argwhere(surface) @ axes_mm, areas[codes[surface]]
+
+
+def _axes_mm(geometry: Geometry) -> NDArray[np.float64]:
+    """What a step along i, j and k is (rows), in mm, in a frame that may be turned."""
+    if geometry.shear_deg < UPRIGHT_DEG:
+        # Upright grids have exact distances: 2 mm are within 2 mm, whatever the rotation.
+        return np.diag(geometry.spacing_mm)
+    return np.asarray(geometry.affine[:3, :3].T, np.float64)
 
 
 @lru_cache(maxsize=16)

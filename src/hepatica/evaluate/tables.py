@@ -42,7 +42,7 @@ CORRECTIONS = (
     "tumour_removed_ml",
 )
 #: What other evaluations may have written beside.
-STALE = ("methods.csv", "methods.md")
+STALE = ("methods.csv", "methods_lesions.csv", "methods.md")
 FROC = ("threshold", "cases", "reference", "found", "sensitivity", "false", "false_per_case")
 #: What :func:`write` writes and replaces.
 OWN = {
@@ -52,7 +52,8 @@ OWN = {
     "froc.csv": FROC,
 }
 LESION_RULE = (
-    f"A lesion is found when {FOUND_FROM:.0%} of its voxels or more are labelled tumour; a"
+    "Every component of the tumour label is a lesion, however small."
+    f" A lesion is found when {FOUND_FROM:.0%} of its voxels or more are labelled tumour; a"
     " predicted one is false when it touches none that is there. Matched are pairs, one to one,"
     f" with an IoU of {MATCH_IOU:g} or more. Diameters are the longest axial ones."
 )
@@ -159,7 +160,7 @@ def summary(study: Study, minutes: Mapping[str, float] | None = None) -> dict[st
         "hepatica": hepatica.__version__,
         "rule": f"{RULE} {LESION_RULE}",
         "cases": len(study.cases),
-        "without_partner": list(study.lonely),
+        "without_partner": asdict(study.lonely),
         "failed": {f.case: f.error.message for f in study.failures},
         "regions": {
             region: {name: asdict(study.summary(region, name)) for name in SCORES}
@@ -277,7 +278,7 @@ def text(study: Study) -> str:
             f"Lesions: {lesions.found} of {len(lesions.reference)} found, {lesions.missed} missed,"
             f" {lesions.false} false; F1 of one-to-one matching {_number(lesions.f1)}"
         )
-    lines += [f"Without partner: {name}" for name in study.lonely]
+    lines += [f"Without partner: {name}" for name in study.lonely.in_words]
     lines += [f"Not scored: {f.case}: {f.error.message}" for f in study.failures]
     drawn = [case["parenchyma"].reference_ml for case in study.cases]
     if drawn and not any(drawn) and None not in drawn and lesions.reference:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hepatica.core.volume import LabelMap, Volume
+from hepatica.core.volume import LabelMap, Source, Volume
 from hepatica.io import checks, nifti
 from hepatica.io.atomic import (
     atomically,
@@ -42,6 +42,7 @@ __all__ = [
     "make_folder",
     "read",
     "read_labelmap",
+    "read_labelmap_source",
     "write_bytes",
     "write_labelmap",
     "write_text",
@@ -88,13 +89,22 @@ def read_labelmap(path: str | Path, *, available_bytes: int | None = None) -> La
     ResourceError
         As :func:`read`.
     """
+    return read_labelmap_source(path, available_bytes=available_bytes)[0]
+
+
+def read_labelmap_source(
+    path: str | Path, *, available_bytes: int | None = None
+) -> tuple[LabelMap, Source]:
+    """As :func:`read_labelmap`, and where it comes from: its hash, and warnings of its reader."""
     path = Path(path)
     if not checks.is_folder(path) and is_dicom(path):
         from hepatica.io.dicom import seg
 
         if seg.is_segmentation(path):
-            return seg.decode(path, available_bytes=available_bytes)
-    return checks.labelmap(_read(path, True, available_bytes))
+            labels = seg.decode(path, available_bytes=available_bytes)
+            return labels, Source(case_name(path), path, "dicom-seg", checks.sha256(path))
+    volume = _read(path, True, available_bytes)
+    return checks.labelmap(volume), volume.source
 
 
 def _read(path: Path, labels: bool, available: int | None, series: str | None = None) -> Volume:

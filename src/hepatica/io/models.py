@@ -76,8 +76,19 @@ _SURFACES = re.compile(
 
 
 def is_model_file(name: str, case: str) -> bool:
-    """Whether a file or folder of that name, in a case's folder, is one that is written here."""
-    own = {CHECKS, SCENE, f"{case}{SEGMENTATION}", LABEL_NAMES}
+    """Whether a file of that name is one that is written here.
+
+    Parameters
+    ----------
+    name
+        Its path from the case's folder, with slashes.
+    """
+    folder, slash, inside = name.partition("/")
+    if slash:
+        return folder == SCENE and (
+            inside in scene.FILES or _SURFACES.fullmatch(inside) is not None
+        )
+    own = {CHECKS, f"{case}{SEGMENTATION}", LABEL_NAMES}
     own |= {f"{meshes.MODEL}{end}" for end in (".obj", ".mtl", ".glb", ".3mf")}
     return name in own or _SURFACES.fullmatch(name) is not None
 
@@ -118,7 +129,7 @@ def write_models(
     image: Volume | None = None,
     options: ModelOptions = PLAIN,
 ) -> tuple[Part, ...]:
-    """Write what `exports` names into `folder`, which exists; the model's parts.
+    """Write what `exports` names into `folder`, which exists; all parts that it made.
 
     ``meshes.csv`` tells of every surface in every file whether it is closed, oriented and
     manifold, and how far its volume is from that of the voxels. Without a liver there are
@@ -143,6 +154,7 @@ def write_models(
     parts: tuple[Part, ...] = ()
     if formats or "scene" in exports:
         parts = build_model(labelmap, margins_mm=options.margins_mm, finish=_finish(options))
+    printed: tuple[Part, ...] = ()
     if exports:
         files = meshes.write(folder, parts, formats)
         if options.printable:
@@ -157,7 +169,7 @@ def write_models(
     if "scene" in exports:
         (folder / SCENE).mkdir()
         scene.write_scene(folder / SCENE, case, labelmap, parts, image)
-    return parts
+    return parts + printed
 
 
 def unsound(parts: Sequence[Part]) -> tuple[str, ...]:

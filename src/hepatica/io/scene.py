@@ -17,6 +17,8 @@ from hepatica.results.panels import window
 
 SCENE, IMAGE, SEGMENTATION = "scene.mrml", "image.nii.gz", "segmentation.seg.nrrd"
 LABELS, LABEL_NAMES = "labels.nii.gz", "itksnap_labels.txt"
+#: All but the surfaces.
+FILES = (SCENE, IMAGE, SEGMENTATION, LABELS, LABEL_NAMES)
 
 
 def write_scene(

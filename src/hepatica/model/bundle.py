@@ -7,7 +7,9 @@
     card.md                what it was trained on and what it reaches
     stage1.safetensors     weights, for training and the torch engine
     stage1.xml, .bin       OpenVINO model, for inference
+    stage1.int8.xml, .bin  perhaps the same in whole numbers
     stage2.…               likewise
+    precisions.json        perhaps which precisions lose little enough
 
 No file holds code: safetensors, JSON and OpenVINO's XML only, each checked on load.
 """
@@ -24,9 +26,11 @@ import msgspec
 
 from hepatica.core.errors import BundleError, ConfigError
 from hepatica.model.plan import Plan
+from hepatica.model.precision import Precision, Precisions
 
 FORMAT = 1
 MANIFEST, PLAN, CARD = "bundle.json", "plan.json", "card.md"
+PRECISIONS = "precisions.json"
 #: What no bundle is without.
 REQUIRED = (PLAN, CARD, *(f"stage{n}.{e}" for n in (1, 2) for e in ("xml", "bin", "safetensors")))
 
@@ -41,20 +45,26 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle on disk. `sha256` is that of its manifest, so of everything in it."""
+    """A checked bundle on disk.
+
+    `sha256` is that of its manifest, so of everything in it. `precisions` are those that lose
+    little enough, fastest first.
+    """
 
     folder: Path
     name: str
     plan: Plan
     sha256: str
+    precisions: tuple[Precision, ...] = ("fp32",)
 
     def weights(self, stage: int) -> Path:
         """Weights of stage 0 or 1 as safetensors."""
         return self.folder / f"stage{stage + 1}.safetensors"
 
-    def openvino(self, stage: int) -> Path:
-        """OpenVINO model of stage 0 or 1."""
-        return self.folder / f"stage{stage + 1}.xml"
+    def openvino(self, stage: int, precision: Precision = "fp32") -> Path:
+        """OpenVINO model of stage 0 or 1; that of ``"int8"`` need not be there."""
+        whole = ".int8" if precision == "int8" else ""
+        return self.folder / f"stage{stage + 1}{whole}.xml"
 
 
 def shipped(name: str) -> Path:
@@ -119,7 +129,10 @@ def load(name: str) -> Bundle:
         plan = Plan.from_json((folder / PLAN).read_bytes(), PLAN)
     except ConfigError as error:
         raise BundleError(f"Bundle {manifest.name!r}: {error.message}") from error
-    return Bundle(folder, manifest.name, plan, hashlib.sha256(text).hexdigest())
+    measured = Precisions()
+    if PRECISIONS in manifest.files:
+        measured = Precisions.from_json((folder / PRECISIONS).read_bytes())
+    return Bundle(folder, manifest.name, plan, hashlib.sha256(text).hexdigest(), measured.passed)
 
 
 def seal(folder: Path, name: str) -> Bundle:

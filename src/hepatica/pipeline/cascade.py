@@ -156,13 +156,14 @@ def _look(labels: LabelMap, volume: Volume) -> tuple[str, ...]:
 
 def _cut(mask: NDArray[np.bool_], image: NDArray[np.float32]) -> bool:
     """Whether `mask` reaches the outermost layers of the image that are not blank."""
-    for axis in range(3):
-        for layers in (range(image.shape[axis]), range(image.shape[axis] - 1, -1, -1)):
-            for layer in layers:
-                if np.take(mask, layer, axis).any():
-                    return True
-                if np.ptp(np.take(image, layer, axis)) > 0:
-                    break
+    box = bounding_box(mask)
+    if box is None:
+        return False
+    for axis, (side, n) in enumerate(zip(box, image.shape, strict=True)):
+        layers = np.moveaxis(image, axis, 0)
+        for beyond in (range(side.start - 1, -1, -1), range(side.stop, n)):
+            if all(layers[m].min() == layers[m].max() for m in beyond):
+                return True
     return False
 
 

@@ -20,10 +20,7 @@ from hepatica.results.measure import Finding, Measurements
 from hepatica.results.model import Part, build_model
 from hepatica.results.preview import telling_point_mm
 from hepatica.results.report import Report
-from hepatica.results.view3d import View, picture
-
-#: Coarser than meshes are made: it is only looked at.
-PICTURE_PITCH_MM = 3.0
+from hepatica.results.view3d import LIVER_PITCH_MM, View, picture
 
 #: Shown up to here, from the largest; the table has them all.
 MOST_SLICES, MOST_IN_MODEL = 40, 100
@@ -77,7 +74,7 @@ def case_page(
     """
     m = report.measurements
     if parts is None and not ragged(labelmap.liver):
-        parts = build_model(labelmap, liver_pitch_mm=PICTURE_PITCH_MM, most_lesions=MOST_IN_MODEL)
+        parts = build_model(labelmap, liver_pitch_mm=LIVER_PITCH_MM, most_lesions=MOST_IN_MODEL)
     blocks = [
         hypertext.warnings(report.warnings),
         hypertext.figures(_figures(m)),
@@ -121,7 +118,7 @@ def _model(parts: Sequence[Part] | None, lesions: int) -> str:
     if not parts:
         return "<p>There is no liver to show.</p>"
     seen = [hypertext.picture(picture(parts, view), f"Model {words}") for view, words in VIEWS]
-    shown = sum("Lesion" in part.title and "margin" not in part.title for part in parts)
+    shown = sum(part.kind == "lesion" for part in parts)
     note = f"<p>Of {lesions} lesions, the {shown} largest are shown.</p>" if shown < lesions else ""
     return f'<div class="views">\n{"".join(seen)}\n</div>{note}'
 
@@ -129,8 +126,7 @@ def _model(parts: Sequence[Part] | None, lesions: int) -> str:
 def _lesions(m: Measurements) -> str:
     if not m.findings:
         return "<p>No lesion was found. That is no proof that there is none.</p>"
-    rule = f'<p class="rule">{hypertext.text(RULES)}</p>'
-    return table(HEAD, map(_row, m.findings)) + rule
+    return table(HEAD, map(_row, m.findings), "lesions") + hypertext.rule(RULES)
 
 
 def _row(f: Finding) -> Sequence[str]:
@@ -181,13 +177,20 @@ def _origin(report: Report) -> str:
     g = p.input.geometry
     spacing = " × ".join(f"{s:.3g}" for s in g.spacing_mm)
     shape = " × ".join(map(str, g.shape))
-    rows = [
-        ("Image", f"{p.input.name} ({p.input.format}), {shape} voxels of {spacing} mm, {g.axes}"),
-        ("Its SHA-256", p.input.sha256 or DASH),
-    ]
-    if p.bundle is None:
-        rows.append(("Label map", "given, not made by Hepatica"))
+    grid = f"{shape} voxels of {spacing} mm, {g.axes}"
+    given = p.labelmap
+    rows = []
+    if given is None or given != p.input:
+        rows.append(("Image", f"{p.input.name} ({p.input.format}), {grid}"))
+        rows.append(("Its SHA-256", p.input.sha256 or DASH))
     else:
+        rows.append(("Image", "none was given"))
+    if given is not None:
+        rows.append(("Label map", f"given: {given.name} ({given.format}), {grid}"))
+        rows.append(("Its SHA-256", given.sha256 or DASH))
+    elif p.bundle is None:
+        rows.append(("Label map", "given"))
+    if p.bundle is not None:
         rows.append(("Model", f"{p.bundle.name}, SHA-256 {p.bundle.sha256 or DASH}"))
     if p.engine is not None:
         rows.append(("Engine", f"{p.engine.name}, {p.engine.precision}, {p.engine.device}"))
@@ -195,4 +198,4 @@ def _origin(report: Report) -> str:
     rows.append(("Versions", ", ".join(f"{name} {v}" for name, v in p.versions.items())))
     took = sum(report.timing.seconds.values())
     rows.append(("Time", f"{took:.1f} s" if took else DASH))
-    return table(("", ""), rows, "origin")
+    return table((), rows, "origin")

@@ -116,7 +116,10 @@ def compare_timepoints(
     first, second = measure(earlier, images[0]), measure(later, images[1])
     alignment = align(earlier, later)
     pairs = match(first.findings, second.findings, alignment)
-    matched = [_changed(a, b, apart) for a, b, apart in pairs]
+    matched = [
+        Change(status_of(a.diameter_axial_mm, b.diameter_axial_mm), a, b, apart)
+        for a, b, apart in pairs
+    ]
     before = {a.id for a, _, _ in pairs}
     after = {b.id for _, b, _ in pairs}
     new = [Change("new", None, b) for b in second.findings if b.id not in after]
@@ -158,15 +161,13 @@ def _radius_mm(finding: Finding) -> float:
     return float((finding.volume_ml * 750 / np.pi) ** (1 / 3))
 
 
-def _changed(a: Finding, b: Finding, apart_mm: float) -> Change:
-    longer = b.diameter_axial_mm - a.diameter_axial_mm
-    percent = longer / a.diameter_axial_mm * 100
-    status: Status = "stable"
+def status_of(earlier_mm: float, later_mm: float) -> Status:
+    """How a lesion changed, by its longest axial diameters on both dates."""
+    longer = later_mm - earlier_mm
+    percent = longer / earlier_mm * 100
     if percent >= GROWN_PERCENT and longer >= GROWN_MM:
-        status = "grown"
-    elif percent <= -SHRUNK_PERCENT:
-        status = "shrunk"
-    return Change(status, a, b, apart_mm)
+        return "grown"
+    return "shrunk" if percent <= -SHRUNK_PERCENT else "stable"
 
 
 def _warnings(first: Measurements, second: Measurements, alignment: Alignment) -> tuple[str, ...]:

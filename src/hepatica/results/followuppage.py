@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from hepatica.results import hypertext
 from hepatica.results.followup import RULE, Change, FollowUp, sum_of_diameters_mm
-from hepatica.results.hypertext import DASH, millilitres, number, section, table, text
+from hepatica.results.hypertext import DASH, millilitres, number, section, table
 
 HEAD = (
     "Lesion",
-    "Change",
+    "Status",
     "Earlier, ml",
     "Later, ml",
-    "ml",
-    "%",
+    "Change, ml",
+    "Change, %",
     "Earlier diameter, mm",
     "Later diameter, mm",
-    "mm",
+    "Change, mm",
 )
 
 
@@ -36,18 +36,19 @@ def _figures(f: FollowUp) -> Iterator[tuple[str, str]]:
     for status in ("new", "grown", "stable", "shrunk", "gone"):
         yield str(f.count(status)), status
     change = f.later.tumour_ml - f.earlier.tumour_ml
-    yield f"{_signed(change)} ml", "tumour in all"
+    yield f"{_signed(change)} ml", "change of all tumour"
 
 
 def _lesions(f: FollowUp) -> str:
     if not f.changes:
         return "<p>No lesion was found on either date.</p>"
     words = (
-        f"{RULE} Numbers are those of each date's own report. Pairs were found in livers brought"
+        f"{RULE} Diameters are the longest axial ones. Numbers are those of each date's own"
+        " report. Pairs were found in livers brought"
         f" onto each other by turning, shifting and bending (Dice {f.liver_dice:.2f}); look at"
         " both images before you believe one."
     )
-    return table(HEAD, map(_row, f.changes)) + f'<p class="rule">{text(words)}</p>'
+    return table(HEAD, map(_row, f.changes), "lesions") + hypertext.rule(words)
 
 
 def _row(c: Change) -> Sequence[str]:
@@ -75,7 +76,14 @@ def _dates(f: FollowUp, names: tuple[str, str]) -> str:
         )
         for name, m in zip(names, (f.earlier, f.later), strict=True)
     ]
-    head = ("Date", "Liver, ml", "Tumour, ml", "Of the liver, %", "Lesions", "Sum of diameters, mm")
+    head = (
+        "Date",
+        "Liver, ml",
+        "Tumour, ml",
+        "Of the liver, %",
+        "Lesions",
+        "Sum of all diameters, mm",
+    )
     return table(head, rows)
 
 

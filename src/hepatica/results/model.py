@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy import ndimage
 
 from hepatica.core.components import components
+from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.results.margins import margin_surface
 from hepatica.results.panels import LESION_COLOUR, LIVER_COLOUR, Colour
 from hepatica.results.soundness import Soundness, examine
-from hepatica.results.surfaces import Surface, closed_surface
+from hepatica.results.surfaces import Mask, Surface, closed_surface
 from hepatica.results.tables import Cell, table
 
 #: Bluish green and vermilion of Okabe and Ito, from the nearest margin outwards.
@@ -22,6 +25,8 @@ LIVER_OPACITY, MARGIN_OPACITY = 0.35, 0.25
 
 #: What is done to each surface before it is checked.
 Finish = Callable[[Surface], Surface]
+
+Kind: TypeAlias = Literal["liver", "lesion", "margin", "print"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +41,22 @@ class Part:
         For people, such as ``"Lesion 1"``.
     opacity
         1 is opaque, 0 invisible.
+    expected_ml
+        Volume of the voxels that it is the surface of, if it is of any.
     """
 
+    kind: Kind
     name: str
     title: str
     surface: Surface
-    soundness: Soundness
     colour: Colour
     opacity: float = 1.0
+    expected_ml: float | None = None
+
+    @cached_property
+    def soundness(self) -> Soundness:
+        """What an examination finds; one that is only drawn needs none."""
+        return examine(self.surface, self.expected_ml)
 
 
 def build_model(
@@ -85,25 +98,48 @@ def _parts(
     if not liver.any():
         return
 
-    def expected(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float:
-        return int(np.count_nonzero(mask)) * geometry.voxel_ml
-
     surface = finish(closed_surface(liver, geometry, pitch_mm=pitch_mm))
-    checked = examine(surface, expected(liver))
-    yield Part("liver", "Liver", surface, checked, LIVER_COLOUR, LIVER_OPACITY)
-    numbered, _ = components(labelmap.tumour)
-    boxes = ndimage.find_objects(numbered)[:most_lesions]
-    lesions = [(n, numbered[box] == n, geometry.crop(box)) for n, box in enumerate(boxes, 1)]
+    yield Part(
+        "liver",
+        "liver",
+        "Liver",
+        surface,
+        LIVER_COLOUR,
+        LIVER_OPACITY,
+        int(np.count_nonzero(liver)) * geometry.voxel_ml,
+    )
+    lesions = list(_lesions(labelmap, most_lesions))
     for n, mask, grid in lesions:
-        surface = finish(closed_surface(mask, grid))
-        checked = examine(surface, expected(mask))
-        yield Part(f"lesion_{n:02d}", f"Lesion {n}", surface, checked, LESION_COLOUR)
+        yield _lesion(n, mask, grid, finish)
     for n, mask, grid in lesions:
         for margin, colour in zip(margins_mm, _repeated(MARGIN_COLOURS), strict=False):
             surface = finish(margin_surface(mask, grid, margin))
             name = f"lesion_{n:02d}_margin_{_mm(margin)}mm"
             title = f"Lesion {n}, margin {margin:g} mm"
-            yield Part(name, title, surface, examine(surface), colour, MARGIN_OPACITY)
+            yield Part("margin", name, title, surface, colour, MARGIN_OPACITY)
+
+
+def build_lesions(labelmap: LabelMap, most: int | None = None) -> tuple[Part, ...]:
+    """The lesions alone, in id order; so many of the largest, or all."""
+    return tuple(_lesion(*each, lambda surface: surface) for each in _lesions(labelmap, most))
+
+
+def _lesions(labelmap: LabelMap, most: int | None) -> Iterator[tuple[int, Mask, Geometry]]:
+    """Id, mask and grid of each lesion."""
+    numbered, _ = components(labelmap.tumour)
+    for n, box in enumerate(ndimage.find_objects(numbered)[:most], 1):
+        yield n, numbered[box] == n, labelmap.geometry.crop(box)
+
+
+def _lesion(n: int, mask: Mask, grid: Geometry, finish: Finish) -> Part:
+    return Part(
+        "lesion",
+        f"lesion_{n:02d}",
+        f"Lesion {n}",
+        finish(closed_surface(mask, grid)),
+        LESION_COLOUR,
+        expected_ml=int(np.count_nonzero(mask)) * grid.voxel_ml,
+    )
 
 
 def _mm(margin: float) -> str:

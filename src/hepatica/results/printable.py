@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepatica.core.components import components
+from hepatica.core.geometry import Geometry
 from hepatica.core.resample import onto
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.results.margins import depth_mm, wider
 from hepatica.results.model import LIVER_OPACITY, Finish, Part
 from hepatica.results.panels import LESION_COLOUR, LIVER_COLOUR
-from hepatica.results.soundness import examine
 from hepatica.results.surfaces import Body, Surface, smooth_body
+
+Field: TypeAlias = NDArray[np.float32]
 
 #: Edge of the lattice's cubes; edges are rounded by about as much.
 PRINT_PITCH_MM = 1.5
@@ -22,6 +26,10 @@ PRINT_PITCH_MM = 1.5
 CLEARANCE_MM = 0.3
 #: Thinner walls break.
 LEAST_WALL_MM = 1.0
+#: Above 0, as what is inside a body is.
+TINY_MM = np.float32(1e-3)
+#: Loose pieces and closed voids smaller than this are left out: a printer would drop or lose them.
+CRUMB_ML = 0.5
 
 
 def build_printable(
@@ -30,7 +38,8 @@ def build_printable(
     """Front and back half of the liver, with places for the lesions; then the lesions.
 
     The liver is cut across the patient's front-back axis, in the middle between its
-    foremost and its hindmost point, so that what is in it can be reached.
+    foremost and its hindmost point. Loose pieces of less than 0.5 ml are left out. The place
+    of a lesion that the cut does not meet is a closed one in a solid half.
 
     Parameters
     ----------
@@ -60,6 +69,7 @@ def _parts(labelmap: LabelMap, wall_mm: float | None, finish: Finish) -> Iterato
     lattice = wider(liver.lattice, 4 * PRINT_PITCH_MM, PRINT_PITCH_MM)
     depth = depth_mm(liver, lattice, reach)
     field = depth if wall_mm is None else np.minimum(depth, np.float32(wall_mm) - depth)
+    field = _without_voids(field, lattice)
     numbered, _ = components(labelmap.tumour)
     lesions = []
     for n, box in enumerate(ndimage.find_objects(numbered), 1):
@@ -74,13 +84,28 @@ def _parts(labelmap: LabelMap, wall_mm: float | None, finish: Finish) -> Iterato
     y = lattice.to_patient(index)[..., 1].astype(np.float32)
     middle = np.float32(liver.surface().bounds_mm[:, 1].mean())
     for name, side in (("front", y - middle), ("back", middle - y)):
-        half = finish(Body(np.minimum(field, side), lattice).surface())
+        half = finish(Body(_without_crumbs(np.minimum(field, side), lattice), lattice).surface())
         title = f"Liver, {name} half"
-        yield Part(f"print_liver_{name}", title, half, examine(half), LIVER_COLOUR, LIVER_OPACITY)
+        yield Part("print", f"print_liver_{name}", title, half, LIVER_COLOUR, LIVER_OPACITY)
     for n, surface in lesions:
         yield _lesion(n, finish(surface))
 
 
+def _without_crumbs(field: Field, lattice: Geometry) -> Field:
+    """A field of a body without its small pieces; the largest always stays."""
+    numbered, sizes = components(field > 0)
+    small = np.flatnonzero(np.array(sizes[1:]) * lattice.voxel_ml < CRUMB_ML) + 2
+    return np.where(np.isin(numbered, small), -np.abs(field), field)
+
+
+def _without_voids(field: Field, lattice: Geometry) -> Field:
+    """A field of a body whose small voids, from which no way leads out, are filled."""
+    numbered, _ = ndimage.label(field <= 0)
+    sizes = np.bincount(numbered.ravel())
+    small = np.flatnonzero(sizes * lattice.voxel_ml < CRUMB_ML)
+    return np.where(np.isin(numbered, small[small > 0]), np.abs(field) + TINY_MM, field)
+
+
 def _lesion(n: int, surface: Surface) -> Part:
     name = f"print_lesion_{n:02d}"
-    return Part(name, f"Lesion {n}", surface, examine(surface), LESION_COLOUR)
+    return Part("print", name, f"Lesion {n}, for the printer", surface, LESION_COLOUR)

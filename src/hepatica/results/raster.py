@@ -1,7 +1,7 @@
 """Triangles to pixels: what an orthographic camera sees of a surface, without a display.
 
-Every triangle is scanned over the pixels of its bounding box, all triangles at once; of
-what falls on one pixel the nearest is kept.
+Every triangle is scanned row by row from its left to its right edge, all triangles at once;
+of what falls on one pixel the nearest is kept.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _Floats = NDArray[np.float64]
+
+#: A pixel centre on the edge of two triangles is in both, for all that rounding does.
+_ON_EDGE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,17 +30,20 @@ class Layer:
         How near it is, larger being nearer; -inf where there is nothing.
     normal
         (rows, columns, 3): the unit normal there, in the camera's axes.
+    face
+        Index of the face that is seen; -1 where there is nothing.
     """
 
     met: NDArray[np.bool_]
     depth: _Floats
     normal: _Floats
+    face: NDArray[np.int64]
 
 
 def rasterise(
     vertices: _Floats, faces: NDArray[np.int32], normals: _Floats, size: tuple[int, int]
 ) -> Layer:
-    """The front of a closed surface.
+    """The front of closed surfaces.
 
     Parameters
     ----------
@@ -52,46 +58,62 @@ def rasterise(
         Width and height in pixels. What is outside is cut off.
     """
     width, height = size
-    depth = np.full(width * height, -np.inf)
-    normal = np.zeros((width * height, 3))
     a, b, c = np.moveaxis(vertices[faces], 1, 0)
     # Rows run down, so that a face that is counter-clockwise in the world has a negative area.
     area = _cross(a, b, c)
-    front = area < -1e-9
-    faces, a, b, c, area = faces[front], a[front], b[front], c[front], area[front]
-    corners = np.stack([a, b, c])[..., :2]
-    low = np.ceil(corners.min(axis=0)).astype(int)
-    high = np.floor(corners.max(axis=0)).astype(int)
-    wide, tall = (high - low + 1).max(axis=0, initial=0)
-    found: list[tuple[NDArray[Any], ...]] = [
-        (np.empty(0, int), np.empty(0), np.empty((0, 3)), np.empty(0, int))
-    ]
-    for u in range(wide):
-        column = low[:, 0] + u <= high[:, 0]
-        for v in range(tall):
-            at = np.flatnonzero(column & (low[:, 1] + v <= high[:, 1]))
-            if not at.size:
-                break
-            x, y = low[at, 0] + u, low[at, 1] + v
-            p = np.stack([x, y], axis=1).astype(np.float64)
-            weights = np.stack(
-                [_cross(b[at], c[at], p), _cross(c[at], a[at], p), _cross(a[at], b[at], p)], axis=1
-            )
-            weights /= area[at, None]
-            ok = (weights >= 0).all(axis=1) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
-            at, weights = at[ok], weights[ok]
-            z = a[at, 2] * weights[:, 0] + b[at, 2] * weights[:, 1] + c[at, 2] * weights[:, 2]
-            found.append((y[ok] * width + x[ok], z, weights, at))
-    pixel, z, weights, at = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.lexsort((z, pixel))
-    last = np.ones(len(order), bool)
-    last[:-1] = pixel[order[1:]] != pixel[order[:-1]]
-    kept = order[last]
-    depth[pixel[kept]] = z[kept]
-    mixed = np.einsum("nk,nkx->nx", weights[kept], normals[faces[at[kept]]])
-    normal[pixel[kept]] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
-    grid = depth.reshape(height, width)
-    return Layer(np.isfinite(grid), grid, normal.reshape(height, width, 3))
+    front = np.flatnonzero(area < -1e-9)
+    a, b, c, area = a[front], b[front], c[front], area[front]
+    y = np.stack([a[:, 1], b[:, 1], c[:, 1]])
+    top = np.maximum(np.ceil(y.min(axis=0)).astype(int), 0)
+    bottom = np.minimum(np.floor(y.max(axis=0)).astype(int), height - 1)
+    # (triangle, row) pairs, and the share of each corner at the start of a row and a step on.
+    each, row = _runs(top, bottom)
+    start, step = _shares(a[each], b[each], c[each], area[each], row)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossing = -start / step
+    left = np.where(step > 0, crossing, 0.0).max(axis=1, initial=0.0)
+    right = np.where(step < 0, crossing, np.inf).min(axis=1, initial=width - 1.0)
+    right[((step == 0) & (start < -_ON_EDGE)).any(axis=1)] = -1.0
+    pair, x = _runs(np.ceil(left - _ON_EDGE).astype(int), np.floor(right + _ON_EDGE).astype(int))
+    away = np.stack([a[each, 2], b[each, 2], c[each, 2]], axis=1)
+    z = (away * start).sum(axis=1)[pair] + (away * step).sum(axis=1)[pair] * x
+    pixel = row[pair] * width + x
+    depth = np.full(width * height, -np.inf)
+    np.maximum.at(depth, pixel, z)
+    nearest = np.full(width * height, -1)
+    seen = np.flatnonzero(z == depth[pixel])
+    nearest[pixel[seen]] = seen
+    met = nearest >= 0
+    kept = nearest[met]
+    normal, face = np.zeros((width * height, 3)), np.full(width * height, -1)
+    face[met] = front[each[pair[kept]]]
+    shares = start[pair[kept]] + step[pair[kept]] * x[kept, None]
+    mixed = np.einsum("nk,nkx->nx", shares, normals[faces[face[met]]])
+    normal[met] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
+    grid = (height, width)
+    return Layer(
+        met.reshape(grid), depth.reshape(grid), normal.reshape(*grid, 3), face.reshape(grid)
+    )
+
+
+def _runs(
+    first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All whole numbers from each `first` to its `last`, and which of them each is of."""
+    count = np.maximum(last - first + 1, 0)
+    which = np.repeat(np.arange(len(count)), count)
+    before = np.cumsum(count) - count
+    return which, np.arange(len(which)) - before[which] + first[which]
+
+
+def _shares(
+    a: _Floats, b: _Floats, c: _Floats, area: _Floats, row: NDArray[np.int64]
+) -> tuple[_Floats, _Floats]:
+    """(n, 3) shares of the corners at x = 0 in a row, and what a pixel to the right adds."""
+    p = np.column_stack([np.zeros(len(row)), row])
+    start = np.stack([_cross(b, c, p), _cross(c, a, p), _cross(a, b, p)], axis=1)
+    step = np.stack([b[:, 1] - c[:, 1], c[:, 1] - a[:, 1], a[:, 1] - b[:, 1]], axis=1)
+    return start / area[:, None], step / area[:, None]
 
 
 def _cross(a: NDArray[Any], b: NDArray[Any], p: NDArray[Any]) -> _Floats:

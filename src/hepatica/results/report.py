@@ -81,7 +81,8 @@ class EngineRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """Where a result comes from.
 
-    `bundle`, `plan` and `engine` are None for a label map that was given, not made here.
+    `bundle`, `plan` and `engine` are None for a label map that was given, which `labelmap`
+    tells of; `input` is then the image that it was made from, or the label map again.
     """
 
     input: InputRecord
@@ -89,6 +90,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan | None
     engine: EngineRecord | None
     versions: dict[str, str]
+    labelmap: InputRecord | None = None
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

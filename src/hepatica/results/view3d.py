@@ -25,6 +25,8 @@ CAMERAS: Final[dict[View, tuple[tuple[int, int, int], ...]]] = {
 LETTERS: Final[dict[View, str]] = {"front": "RLHF", "below": "RLAP"}
 
 SIZE = (560, 460)
+#: Coarser than meshes are made: a liver's surface that is only looked at.
+LIVER_PITCH_MM = 3.0
 PAPER = (255, 255, 255)
 #: Rendered so much larger, and made smaller again for smooth edges.
 FINER = 2
@@ -39,21 +41,21 @@ APART_PX = 15
 
 
 def picture(parts: Sequence[Part], view: View) -> Image.Image:
-    """Draw the liver and its lesions; margins are left out.
+    """Draw the liver and its lesions; other parts are left out.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, 560 by 460 pixels on white; white alone without parts. The scale bar is 50 mm.
+        RGB, 560 by 460 pixels on white; white alone without a liver. The scale bar is 50 mm.
     """
     canvas = Image.new("RGB", SIZE, PAPER)
-    shown = [p for p in parts if "margin" not in p.name]
-    if not shown:
+    livers, lesions = ([p for p in parts if p.kind == kind] for kind in ("liver", "lesion"))
+    if not livers:
         return canvas
     camera = np.array(CAMERAS[view], float)
-    points = [p.surface.vertices.astype(float) @ camera.T for p in shown]
-    low = np.min([p[:, :2].min(axis=0) for p in points], axis=0)
-    high = np.max([p[:, :2].max(axis=0) for p in points], axis=0)
+    points = {p.name: p.surface.vertices.astype(float) @ camera.T for p in (*livers, *lesions)}
+    low = np.min([p[:, :2].min(axis=0) for p in points.values()], axis=0)
+    high = np.max([p[:, :2].max(axis=0) for p in points.values()], axis=0)
     scale = float(((np.array(SIZE) - 2 * MARGIN_PX) / np.maximum(high - low, 1)).min())
     middle = (low + high) / 2
     size = (SIZE[0] * FINER, SIZE[1] * FINER)
@@ -62,36 +64,67 @@ def picture(parts: Sequence[Part], view: View) -> Image.Image:
         at = (point[:, :2] - middle) * (1, -1) * scale * FINER + np.array(size) / 2 - 0.5
         return np.column_stack([at, point[:, 2]])
 
-    def layer(part: Part, point: NDArray[np.float64]) -> Layer:
-        normals = vertex_normals(part.surface) @ camera.T
-        return rasterise(pixels(point), part.surface.faces, normals, size)
+    def layer(shown: Sequence[Part]) -> tuple[Layer, NDArray[np.float64]]:
+        return look([(p, pixels(points[p.name])) for p in shown], camera, size)
 
     colour = np.full((size[1], size[0], 3), PAPER, float)
     depth = np.full((size[1], size[0]), -np.inf)
-    for part, point in zip(shown[1:], points[1:], strict=True):
-        found = layer(part, point)
-        nearer = found.met & (found.depth > depth)
-        colour[nearer] = _lit(found.normal[nearer], part)
-        depth[nearer] = found.depth[nearer]
-    liver = layer(shown[0], points[0])
-    before = liver.met & (liver.depth >= depth)
-    normal = liver.normal[before]
-    rim = (1 - np.clip(normal[:, 2], 0, 1)) ** 2
-    opacity = (OPACITY[0] + (OPACITY[1] - OPACITY[0]) * rim)[:, None]
-    colour[before] = colour[before] * (1 - opacity) + _lit(normal, shown[0]) * opacity
+    if lesions:
+        inner, hue = layer(lesions)
+        colour[inner.met], depth = lit(inner.normal[inner.met], hue[inner.met]), inner.depth
+    veil(colour, depth, *layer(livers))
     fine = Image.fromarray(np.rint(np.clip(colour, 0, 255)).astype(np.uint8))
     canvas = fine.resize(SIZE, Image.Resampling.BOX)
     ink = ImageDraw.Draw(canvas)
-    _number(ink, shown[1:], [pixels(p) / FINER for p in points[1:]])
+    _number(ink, lesions, [pixels(points[p.name]) / FINER for p in lesions])
     _annotate(ink, LETTERS[view], scale)
     return canvas
 
 
-def _lit(normal: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
+def look(
+    shown: Sequence[tuple[Part, NDArray[np.float64]]],
+    camera: NDArray[np.float64],
+    size: tuple[int, int],
+) -> tuple[Layer, NDArray[np.float64]]:
+    """What is seen of parts together, and the colour (rows, columns, 3) of the part seen.
+
+    Parameters
+    ----------
+    shown
+        One part or more, each with its vertices as :func:`rasterise` takes them.
+    camera
+        (3, 3): RAS+ mm to the camera's axes.
+    """
+    parts, points = zip(*shown, strict=True)
+    start = np.cumsum([0, *map(len, points)])
+    faces = [part.surface.faces + n for part, n in zip(parts, start, strict=False)]
+    normals = np.concatenate([vertex_normals(part.surface) @ camera.T for part in parts])
+    found = rasterise(np.concatenate(points), np.concatenate(faces), normals, size)
+    of_faces = np.repeat([part.colour for part in parts], [len(f) for f in faces], axis=0)
+    return found, np.where(found.met[..., None], of_faces[found.face], 0.0)
+
+
+def lit(normal: NDArray[np.float64], colour: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours (n, 3) in the light that falls on surfaces of these unit normals (n, 3)."""
     facing = np.clip(normal @ LIGHT, 0, 1)
     light = AMBIENT + (1 - AMBIENT) * facing
     shine = 60 * facing**24
-    return np.asarray(light[..., None] * np.array(part.colour, float) + shine[..., None])
+    return np.asarray(light[:, None] * colour + shine[:, None])
+
+
+def veil(
+    picture: NDArray[np.float64],
+    depth: NDArray[np.float64],
+    liver: Layer,
+    colour: NDArray[np.float64],
+) -> None:
+    """Draw a liver that can be seen through over a picture whose pixels are at `depth`."""
+    met = liver.met
+    rim = (1 - np.clip(liver.normal[met][:, 2], 0, 1)) ** 2
+    before = liver.depth[met] >= depth[met]
+    opacity = np.where(before, OPACITY[0] + (OPACITY[1] - OPACITY[0]) * rim, 0)[:, None]
+    light = lit(liver.normal[met], colour[met])
+    picture[met] = picture[met] * (1 - opacity) + light * opacity
 
 
 def _number(

@@ -116,8 +116,12 @@ def draw_lesions(
         return ()
     if recipe.lesion_count is not None:
         n = recipe.lesion_count
+    elif rng.random() < recipe.lesion_free:
+        n = 0
+    elif recipe.crowded and rng.random() < recipe.crowded:
+        n = int(rng.integers(6, 16))
     else:
-        n = 0 if rng.random() < recipe.lesion_free else lesion_kinds.draw_count(rng)
+        n = lesion_kinds.draw_count(rng)
     volumes = lesion_kinds.draw_volumes_ml(rng, n)
     if rng.random() < recipe.even_sizes:
         volumes = np.pi / 6 * np.exp(rng.uniform(np.log(5), np.log(60), n)) ** 3 / 1000

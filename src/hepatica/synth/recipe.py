@@ -33,6 +33,9 @@ class Recipe:
         instead of from the paper's volumes.
     lesion_count
         Metastases of every patient; None draws how many.
+    crowded
+        Share of the livers with metastases that have 6 to 15 of them, instead of the paper's
+        number: a network learns more of lesions from a step that shows it many.
     subcapsular
         Share of lesions at the liver's surface.
     look_alikes
@@ -50,6 +53,7 @@ class Recipe:
     lesion_free: float = 0.0
     even_sizes: float = 0.0
     lesion_count: int | None = None
+    crowded: float = 0.0
     subcapsular: float = 0.3
     look_alikes: float = 0.5
 
@@ -79,5 +83,6 @@ TRAINING = Recipe(
     cut=0.1,
     lesion_free=0.15,
     even_sizes=0.5,
+    crowded=0.6,
     look_alikes=0.65,
 )

@@ -70,11 +70,11 @@ def _write(network: nn.Module, size: Triple, path: Path) -> None:
     halved.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     )
-    model = _convert(halved, size)
+    model = convert(halved, size)
     openvino.save_model(model, path.with_suffix(".xml"), compress_to_fp16=True)
 
 
-def _convert(network: nn.Module, size: Triple) -> openvino.Model:
+def convert(network: nn.Module, size: Triple) -> openvino.Model:
     """The OpenVINO model of a network for inputs of one size."""
     example = torch.zeros(1, 1, *size)
     with warnings.catch_warnings():

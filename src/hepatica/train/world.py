@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 
-from hepatica.model.engines.torch_engine import available
+from hepatica.model.engines.torch_engine import available, has_bfloat16
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,7 @@ class World:
         There it would be emulated: on a processor with AVX2 alone, a step takes 25 times
         as long as in fp32.
         """
-        return precision if _has_bfloat16(self.device) else "fp32"
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    found = torch.cpu.get_capabilities()
-    instructions = ("avx512_bf16", "amx_bf16", "bf16")
-    return device.type == "cpu" and any(found.get(name) for name in instructions)
+        return precision if has_bfloat16(self.device) else "fp32"
 
 
 def join(device: str = "auto") -> World:

@@ -11,7 +11,7 @@ from hepatica.core.volume import LabelMap, Volume
 from hepatica.evaluate.lesions import Lesions
 from hepatica.evaluate.overlap import Overlap
 from hepatica.evaluate.report import contours, front
-from hepatica.evaluate.report.contours import CELLS, choose, draw
+from hepatica.evaluate.report.contours import CELLS, choose, decides, draw
 from hepatica.evaluate.report.front import BOTH, PREDICTION, REFERENCE
 from hepatica.evaluate.scores import CaseScores, RegionScores, score
 from hepatica.evaluate.study import Study
@@ -95,6 +95,18 @@ def thickness(pixels, colour, side):
     start = np.flatnonzero(row)[0 if side == "left" else -1]
     run = row[start:] if side == "left" else row[start::-1]
     return int(np.argmin(run))
+
+
+def test_the_reference_is_dashed_for_those_who_cannot_tell_red_from_green():
+    """Along the lower edge of the left lesion ink and gaps take turns; the prediction has none."""
+
+    def gaps(pixels, colour):
+        columns, rows = drawn_in(pixels, colour)
+        edge = columns[rows == rows.max() - 1]
+        return int((np.diff(np.unique(edge)) > 3).sum())
+
+    assert gaps(cell(draw("p", None, labels(LEFT), labels(RIGHT), ""), 0), PREDICTION) == 0
+    assert gaps(cell(draw("p", None, labels(RIGHT), labels(LEFT), ""), 0), REFERENCE) >= 2
 
 
 def test_lesions_are_thicker_than_the_liver():
@@ -247,7 +259,7 @@ def test_long_names_and_captions_end_before_the_edge():
     edge = np.asarray(picture.crop((1482, 0, 1500, 100))).astype(int)
     assert (edge == BACKGROUND).all()
     # The name stops before the legend.
-    assert (np.asarray(picture.crop((1030, 10, 1100, 50))) == BACKGROUND).all()
+    assert (np.asarray(picture.crop((955, 10, 1010, 50))) == BACKGROUND).all()
 
 
 def test_the_same_case_gives_the_same_bytes():
@@ -274,6 +286,7 @@ def test_best_and_worst():
     assert choose(study, 9) == (["b", "e", "g"], ["f", "d", "a"])
     assert choose(Study(())) == ([], [])
     assert choose(Study((case("a", 0.5),))) == (["a"], [])
+    assert decides(study) == "tumour"
 
 
 def test_equals_are_in_order_of_name():
@@ -284,6 +297,7 @@ def test_equals_are_in_order_of_name():
 def test_the_liver_decides_where_no_tumour_is_defined():
     study = Study((case("a", None, 0.2), case("b", None, 0.8), case("c", None, None)))
     assert choose(study, 1) == (["b"], ["a"])
+    assert decides(study) == "liver"
     study = Study((*study.cases, case("d", 0.0, 0.5)))
     assert choose(study, 1) == (["d"], [])
     assert choose(Study((case("b", None, None), case("a", None, None))), 1) == (["a"], ["b"])

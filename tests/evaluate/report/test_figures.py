@@ -68,14 +68,16 @@ def svg_texts(name, study):
     return texts(drawing.save(make(study))[1])
 
 
-def test_dice_is_where_it_belongs_and_what_is_undefined_is_hollow_at_the_baseline():
+def test_dice_is_where_it_belongs_and_what_is_undefined_is_hollow_below_the_scale():
     (axes,) = figures.dice_by_case(STUDY).axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["found", "false", "healthy"]
     marks = {c.get_label(): c for c in axes.collections if not c.get_label().startswith("_")}
     liver, tumour, undefined = marks.values()
     np.testing.assert_allclose(liver.get_offsets(), [(1, 1), (2, 1), (3, 2 / 3)])
     np.testing.assert_allclose(tumour.get_offsets(), [(1, 2 / 3), (2, 0)])
-    np.testing.assert_allclose(undefined.get_offsets(), [(3, 0)])
+    np.testing.assert_allclose(undefined.get_offsets(), [(3, figures.UNDEFINED_AT)])
+    assert axes.get_ylim()[0] < figures.UNDEFINED_AT < 0
+    assert min(axes.get_yticks()) == 0
     assert undefined.get_facecolor()[0, :3].tolist() == [1, 1, 1]
     assert tumour.get_facecolor()[0, :3].tolist() != [1, 1, 1]
     assert list(marks) == [

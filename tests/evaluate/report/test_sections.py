@@ -33,7 +33,8 @@ def rows_of(html):
 
 def test_methods_are_in_the_layout_of_the_papers_first_table():
     compared = methods.compare({"good": GOOD, "<poor>": POOR})
-    html = sections.compared(compared, ["c"], published=True)
+    lesions = methods.detection({"good": GOOD, "<poor>": POOR})
+    html = sections.compared(compared, lesions, ["c"], published=True)
     assert "<poor>" not in html
     made = Page(html)
     names = [row[0] for row in made.rows]
@@ -48,7 +49,13 @@ def test_methods_are_in_the_layout_of_the_papers_first_table():
     paper = made.rows[names.index("paper, test set #1") + 2]
     assert paper[:4] == ["Tumours", "0.832 ± 0.163", "0.699 ± 0.124", "0.780 ± 0.119"]
     assert "Not with all methods: c." in made.text
-    without = Page(sections.compared(compared, [], published=False)).text
+    # One lesion of 20 mm and more in each of two cases; "poor" sees none.
+    found = {row[0]: row[1:] for row in made.rows[names.index("Lesions") :] if len(row) == 9}
+    assert found["good"] == ["2 of 2", "0", "0 (0.00 a case)", "1.000", *["0 of 0"] * 3, "2 of 2"]
+    assert found["<poor>"][:4] == ["0 of 2", "2", "0 (0.00 a case)", "0.000"]
+    table_1 = next(row for row in made.rows if row[0] == "highresnet, full method")
+    assert table_1[-1] == "0.626 ± 0.134"
+    without = Page(sections.compared(compared, lesions, [], published=False)).text
     assert "paper, test set" not in without
     assert "Not with all" not in without
 

@@ -58,7 +58,7 @@ def write(
     for folder in (FIGURES, CASES):
         io.make_folder(out / folder)
     stale = [out / FIGURES / f"{name}.{kind}" for name in ALL for kind in ("png", "svg")]
-    stale += [out / CASES / look.file for look in _named(("",) * SHOWN, ("",) * SHOWN)]
+    stale += [out / CASES / look.file for look in _named(("",) * SHOWN, ("",) * SHOWN, "")]
     for path in stale:
         path.unlink(missing_ok=True)  # of an earlier evaluation
     for name, (png, svg) in (drawn or {}).items():
@@ -77,12 +77,12 @@ def write(
 
 def looks(study: Study) -> tuple[Look, ...]:
     """The cases of a study that are drawn: the best three and the worst three."""
-    return _named(*contours.choose(study, SHOWN))
+    return _named(*contours.choose(study, SHOWN), contours.decides(study))
 
 
-def _named(best: Sequence[str], worst: Sequence[str]) -> tuple[Look, ...]:
+def _named(best: Sequence[str], worst: Sequence[str], region: str) -> tuple[Look, ...]:
     return tuple(
-        Look(case, f"{word} Dice", f"{word.lower()}_{n}.png")
+        Look(case, f"{word} {region} Dice", f"{word.lower()}_{n}.png")
         for word, cases in (("Highest", best), ("Lowest", worst))
         for n, case in enumerate(cases, 1)
     )

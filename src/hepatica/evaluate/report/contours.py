@@ -1,7 +1,7 @@
 """Best and worst cases to look at, as the paper's Figures 9 to 11.
 
-Prediction in red, reference in green, yellow where both are: contours on an axial and a coronal
-slice, and the lesions in 3D, seen through the predicted liver from the front. Radiological
+Prediction in red, reference in green and dashed, yellow where both are: contours on an axial and a
+coronal slice, and the lesions in 3D, seen through the predicted liver from the front. Radiological
 convention everywhere: the patient's right is on the image's left.
 """
 
@@ -48,22 +48,29 @@ SIZE = (1500, 600)
 CELLS = tuple(Frame(20 + n * 490, 104, 480, 456) for n in range(3))
 #: Around the liver.
 MARGIN_MM = 20.0
+#: Length of a dash in pixels.
+DASH = 5
 #: What is black and white where there is no image, so that all is dark grey.
 NO_IMAGE = (-0.25, 1.0)
 NO_LIVER = "no liver in prediction or reference"
 
 
+def decides(study: Study) -> Literal["tumour", "liver"]:
+    """The region that ranks the cases: tumours, or the liver where no tumour Dice is defined."""
+    return "tumour" if any(case["tumour"].dice is not None for case in study.cases) else "liver"
+
+
 def choose(study: Study, n: int = 3) -> tuple[list[str], list[str]]:
     """The `n` cases with the highest Dice, best first, and those with the lowest, worst first.
 
-    Dice of the tumours; of the liver where no case defines that. No case is in both lists: of
+    Dice of the region that :func:`decides`. No case is in both lists: of
     fewer than 2n, the better half, rounded up, is best. Undefined ones are chosen only if no
     Dice is defined at all, and then by name.
     """
     ranked: list[str] = sorted(case.case for case in study.cases)
-    for region in ("liver", "tumour"):
-        known = [(-d, c.case) for c in study.cases if (d := c[region].dice) is not None]
-        ranked = [name for _, name in sorted(known)] or ranked
+    region = decides(study)
+    known = [(-d, c.case) for c in study.cases if (d := c[region].dice) is not None]
+    ranked = [name for _, name in sorted(known)] or ranked
     best = ranked[: min(n, (len(ranked) + 1) // 2)]
     return best, ranked[len(best) :][::-1][:n]
 
@@ -109,7 +116,7 @@ def draw(
     """
     picture = Image.new("RGB", SIZE, BACKGROUND)
     ink = ImageDraw.Draw(picture)
-    _write(ink, (20, 14), one_line(case), 28, TEXT, 1000)
+    _write(ink, (20, 14), one_line(case), 28, TEXT, 930)
     _write(ink, (20, 56), one_line(caption, 400), 18, TEXT, 1460)
     _draw_legend(ink)
     ink.text((20, 570), RESEARCH_ONLY, TEXT, ImageFont.load_default(18))
@@ -162,9 +169,17 @@ def _outlined(
         if least == Label.TUMOUR:
             a, b = (ndimage.grey_dilation(ink, (3, 3, 1)) for ink in (a, b))
         both = np.minimum(a, b)
-        rgb = rgb * (1 - np.maximum(a, b)) + both * np.array(BOTH)
-        rgb += (a - both) * np.array(PREDICTION) + (b - both) * np.array(REFERENCE)
+        # Dashed, for those who cannot tell red from green.
+        only_b = (b - both) * _dashes(b.shape[:2])[..., None]
+        rgb = rgb * (1 - a - only_b) + both * np.array(BOTH)
+        rgb += (a - both) * np.array(PREDICTION) + only_b * np.array(REFERENCE)
     return Image.fromarray(np.rint(rgb).astype(np.uint8))
+
+
+def _dashes(shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where a dashed line has ink (row, column), whatever its direction."""
+    row, column = np.indices(shape) // DASH
+    return np.asarray((row + column) % 2 == 0)
 
 
 def _liver_window(image: Volume, labels: LabelMap) -> tuple[float, float]:
@@ -228,7 +243,11 @@ def _write(
 
 def _draw_legend(ink: ImageDraw.ImageDraw) -> None:
     font, x = ImageFont.load_default(18), SIZE[0] - 20
-    for words, colour in (("both", BOTH), ("reference", REFERENCE), ("prediction", PREDICTION)):
+    for words, colour in (
+        ("both", BOTH),
+        ("reference, dashed", REFERENCE),
+        ("prediction", PREDICTION),
+    ):
         x -= round(ink.textlength(words, font=font))
         ink.text((x, 18), words, TEXT, font)
         ink.line((x - 34, 29, x - 8, 29), colour, 4)

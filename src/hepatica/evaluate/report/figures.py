@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MOST_NAMES, LONGEST_NAME = 80, 20
 #: Thresholds that a free-response curve names.
 NAMED_THRESHOLDS = (0.1, 0.5, 0.9)
+#: Where marks of undefined scores are: below the scale, for no score is there.
+UNDEFINED_AT = -0.07
 #: So many signs have room side by side; names of more stand upright.
 LEVEL_SIGNS = 90
 
@@ -61,7 +63,7 @@ def draw(study: Study) -> dict[str, tuple[bytes, bytes]]:
 def dice_by_case(study: Study) -> Figure:
     """The paper's Figure 7: Dice of liver and tumour of every case, best tumour first.
 
-    A hollow mark at the baseline is an undefined one.
+    A hollow mark below the scale is an undefined one.
     """
     cases = sorted(study.cases, key=_rank)
     names = [one_line(case.case, LONGEST_NAME) for case in cases]
@@ -72,6 +74,7 @@ def dice_by_case(study: Study) -> Figure:
         return figure
     places = np.arange(1, len(cases) + 1)
     size = float(np.clip(260 / len(cases), 9, 36))
+    lowest = 0.0
     for region in ("liver", "tumour"):
         values = [case[region].dice for case in cases]
         known = np.array([v is not None for v in values])
@@ -88,8 +91,11 @@ def dice_by_case(study: Study) -> Figure:
             larger = size * (2 if region == "liver" else 1)
             label = f"{region} undefined in {(~known).sum()} of {len(cases)}"
             look |= {"facecolors": "white", "edgecolors": [colour], "label": label}
-            axes.scatter(places[~known], heights[~known], s=larger, **look)
-    axes.set(xlim=(0.3, len(cases) + 0.7), ylim=(0, 1), ylabel="Dice")
+            axes.scatter(places[~known], np.full((~known).sum(), UNDEFINED_AT), s=larger, **look)
+            lowest = UNDEFINED_AT - 0.03
+    axes.set(xlim=(0.3, len(cases) + 0.7), ylim=(lowest, 1), ylabel="Dice")
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.axhline(0, color=INK, linewidth=0.8, zorder=0)
     axes.grid(axis="y", alpha=0.3)
     order = ", highest of the tumours first" if len(cases) > 1 else ""
     axes.set_title(f"Dice of {several(len(cases), 'case')}{order}")

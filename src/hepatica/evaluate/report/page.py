@@ -209,7 +209,7 @@ def _case(case: CaseScores) -> Row:
 def _rules(study: Study) -> str:
     lines = [RULE, LESION_RULE, "A dash is a score that is undefined."]
     if study.lonely:
-        names = ", ".join(map(one_line, study.lonely))
+        names = ", ".join(map(one_line, study.lonely.in_words))
         lines.append(f"Without partner, and so not scored: {names}.")
     else:
         lines.append("Every prediction had a reference, and every reference a prediction.")

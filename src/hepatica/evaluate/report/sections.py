@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from hepatica.evaluate import methods
 from hepatica.evaluate.corrections import share_by_third
+from hepatica.evaluate.lesions import Lesions
 from hepatica.evaluate.methods import p_in_words
 from hepatica.evaluate.published import PUBLISHED
 from hepatica.evaluate.report.html import Row, rule, table
@@ -13,7 +14,7 @@ from hepatica.evaluate.report.page import OVERLAPS, SUBJECTS
 from hepatica.evaluate.report.words import number, one_line
 from hepatica.evaluate.statistics import Summary
 from hepatica.evaluate.study import Study
-from hepatica.evaluate.tables import mean_sd, mean_sd_n
+from hepatica.evaluate.tables import LESION_RULE, mean_sd, mean_sd_n
 
 #: How a correction changed a label map, in the words of the page.
 CHANGED = {
@@ -25,11 +26,18 @@ CHANGED = {
 }
 
 
-def compared(rows: Sequence[methods.Row], left_out: Sequence[str], published: bool) -> str:
+def compared(
+    rows: Sequence[methods.Row],
+    found: Mapping[str, tuple[int, Lesions]],
+    left_out: Sequence[str],
+    published: bool,
+) -> str:
     """Methods side by side in the layout of the paper's Table 1, as HTML.
 
     Parameters
     ----------
+    found
+        Lesions by method, from :func:`hepatica.evaluate.methods.detection`.
     left_out
         Cases that some method does not have.
     published
@@ -42,9 +50,9 @@ def compared(rows: Sequence[methods.Row], left_out: Sequence[str], published: bo
         for region, subject in SUBJECTS.items():
             if (method, region, "dice") not in by:
                 continue
-            found = [by[method, region, name] for name in OVERLAPS]
-            cells = [mean_sd_n(row.summary) for row in found]
-            lines.append((subject, *cells, p_in_words(found[-1].p_holm) or "-"))
+            scores = [by[method, region, name] for name in OVERLAPS]
+            cells = [mean_sd_n(row.summary) for row in scores]
+            lines.append((subject, *cells, p_in_words(scores[-1].p_holm) or "-"))
     for paper, reported in PUBLISHED.items() if published else ():
         lines.append((paper,))
         for region, subject in SUBJECTS.items():
@@ -54,7 +62,21 @@ def compared(rows: Sequence[methods.Row], left_out: Sequence[str], published: bo
     head = ("Subject", *OVERLAPS.values(), "Dice against the first, Holm p")
     missing = f" Not with all methods: {', '.join(map(one_line, left_out))}." if left_out else ""
     paper_rule = " What the paper reports is of other patients." if published else ""
-    return table(head, lines) + rule(f"{methods.RULE}{missing}{paper_rule}")
+    lesions = [(one_line(n), *methods.detection_cells(*one)) for n, one in found.items()]
+    parts = [
+        table(head, lines),
+        rule(f"{methods.RULE}{missing}{paper_rule}"),
+        table(("Lesions", *methods.DETECTION_HEAD), lesions),
+        rule(LESION_RULE),
+    ]
+    if published:
+        parts.append(
+            table(
+                ("Paper, Table 1 (its validation set)", *methods.VALIDATION_HEAD),
+                methods.validation_cells(),
+            )
+        )
+    return "".join(parts)
 
 
 def corrected(study: Study, minutes: Mapping[str, float]) -> str:

@@ -95,7 +95,7 @@ def run(
     """
     source, out = Path(source), Path(out)
     key_path = key_beside(out, key)
-    require_room(out, source, AUDIT, _ours, overwrite)
+    require_room(out, (source,), AUDIT, _ours, overwrite)
     secret = Key.load(key_path) if key_path.exists() else Key.new()
     profile = Profile(options)
     with files.opened(source) as opened, folder_atomically(out) as temporary:

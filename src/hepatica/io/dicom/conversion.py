@@ -76,7 +76,7 @@ def run(
     """
     source, out = Path(source), Path(out)
     earlier = _earlier(out)
-    require_room(out, source, convert.SERIES, lambda file: file in earlier, overwrite)
+    require_room(out, (source,), convert.SERIES, lambda file: file in earlier, overwrite)
     with ExitStack() as stack:
         opened = stack.enter_context(files.opened(source))
         name, hidden = case_name(source), None

@@ -1,18 +1,10 @@
-"""`run_case`: read, segment, measure, write. The one door to the pipeline from outside.
-
-The command line, the app's worker, a cluster worker and a DICOM node all call it;
-none has a pipeline of its own.
-"""
+"""`run_case`: read, segment, measure, write."""
 
 from __future__ import annotations
 
-import platform
-import sys
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,42 +12,45 @@ import msgspec
 
 import hepatica
 from hepatica import io
-from hepatica.core.errors import OutputError
+from hepatica.case.folder import (
+    CHANCES,
+    LABELS,
+    LESIONS,
+    PAGE,
+    PREVIEW,
+    PRINTED,
+    REPORT,
+    earlier,
+    is_case_file,
+)
+from hepatica.case.machine import peak_memory_mb, versions
 from hepatica.core.volume import Volume
 from hepatica.io import models
 from hepatica.io.dicom import formats
 from hepatica.io.models import ModelOptions, unsound
+from hepatica.io.replacing import require_room
 from hepatica.model import bundle as bundles
 from hepatica.model import engines
 from hepatica.model.bundle import Bundle
-from hepatica.model.engines import Engine, EngineName
+from hepatica.model.engines import Asked, Engine, EngineName
 from hepatica.pipeline.cascade import Segmentation, Segmenter
 from hepatica.results.casepage import case_page
-from hepatica.results.cohortpage import cohort_page
 from hepatica.results.measure import Measurements, measure
 from hepatica.results.model import Part
 from hepatica.results.pdf import pdf_bytes
 from hepatica.results.preview import preview
 from hepatica.results.report import (
     BundleRecord,
-    CaseRow,
     EngineRecord,
     InputRecord,
     Provenance,
     Report,
     Timing,
-    cases_csv,
     lesions_csv,
-    merged,
 )
 
 if TYPE_CHECKING:
     from hepatica.io.dicom.destination import Destination
-
-REPORT, LESIONS, PREVIEW, CASES = "report.json", "lesions.csv", "preview.png", "cases.csv"
-PAGE, PRINTED, COHORT = "report.html", "report.pdf", "cases.html"
-#: After the name of the case.
-LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
 
 #: What `run_case` writes beside the label map.
 EXPORTS = (*models.EXPORTS, *formats.FORMATS)
@@ -83,11 +78,12 @@ class Model:
         *,
         device: str = "auto",
         threads: int = 0,
+        precision: Asked = "auto",
     ) -> Model:
         """Load a bundle by name or folder; raises as `bundle.load` and `engines.load` do."""
         began = time.perf_counter()
         checked = bundles.load(bundle)
-        loaded = engines.load(checked, engine, device=device, threads=threads)
+        loaded = engines.load(checked, engine, device=device, threads=threads, precision=precision)
         seconds = {
             "start": round(began - hepatica.STARTED, 4),
             "load model": round(time.perf_counter() - began, 4),
@@ -142,13 +138,20 @@ def run_case(
     exports = models.require_exports(exports, EXPORTS)
     case = case or io.case_name(source)
     folder = Path(out) / case
-    _require_room(folder, Path(source), overwrite, resume)
+    there = require_room(
+        folder,
+        (Path(source),),
+        REPORT,
+        lambda file: is_case_file(file, case),
+        overwrite,
+        resume=resume,
+    )
     began = time.perf_counter()
     progress("read")
     volume = io.read(source, series=series)
     seconds = {"read": time.perf_counter() - began}
-    if resume and not overwrite and folder.exists():
-        return _earlier(folder, volume, model, save_probabilities, exports, pdf)
+    if there and not overwrite:
+        return earlier(folder, volume, model.bundle, save_probabilities, exports, pdf)
     # What cannot be exported is known before the networks run.
     destination = _destination(volume, model, exports)
     segmentation = model.segmenter(volume, progress=progress)
@@ -215,77 +218,6 @@ def _destination(volume: Volume, model: Model, exports: Collection[str]) -> Dest
     return Destination.of(volume, f"Hepatica {model.bundle.name} {model.bundle.sha256[:12]}")
 
 
-def _require_room(folder: Path, source: Path, overwrite: bool, resume: bool) -> None:
-    """Refuse to write where it would cost the user something; raises OutputError."""
-    if not folder.exists():
-        return
-    inside = source.resolve()
-    if folder.resolve() in (inside, *inside.parents):
-        raise OutputError(
-            f"{folder} holds the input itself; the result would replace it.",
-            "Choose another folder with -o.",
-        )
-    if not (overwrite or resume):
-        raise OutputError(
-            f"{folder} exists already.", "Use --overwrite to replace it, or --resume to keep it."
-        )
-    if not (folder / REPORT).is_file():
-        raise OutputError(
-            f"{folder} is not a result of Hepatica, so it is not replaced.",
-            "Choose another folder with -o, or move it away.",
-        )
-    own = {REPORT, LESIONS, PREVIEW, PAGE, PRINTED}
-    own |= {f"{folder.name}{e}" for e in (LABELS, CHANCES)}
-    exported = (models.is_model_file, formats.is_dicom_export)
-    added = sorted(
-        p.name
-        for p in folder.iterdir()
-        if p.name not in own and not any(known(p.name, folder.name) for known in exported)
-    )
-    if overwrite and added:
-        raise OutputError(
-            f"{folder} holds {added[0]}, which Hepatica did not write, so it is not replaced.",
-            "Move it away, or choose another folder with -o.",
-        )
-
-
-def _earlier(
-    folder: Path,
-    volume: Volume,
-    model: Model,
-    probabilities: bool,
-    exports: Collection[str],
-    pdf: bool,
-) -> Report:
-    """The report in `folder`; raises OutputError if it is not what this run would make."""
-    wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW, PAGE]
-    wanted += [f"{folder.name}{CHANCES}"] if probabilities else []
-    wanted += [PRINTED] if pdf else []
-    reason = ""
-    try:
-        report = Report.from_json((folder / REPORT).read_bytes())
-    except (msgspec.DecodeError, OSError):
-        reason = "its report cannot be read"
-    else:
-        liver = report.measurements.liver_ml > 0
-        wanted += models.expected(folder.name, exports, liver)
-        drawn = [name for name in exports if liver or name != formats.STL]
-        wanted += formats.names(folder.name, drawn, 0)
-        missing = [name for name in wanted if not (folder / name).is_file()]
-        reason = f"{missing[0]} is missing" if missing else ""
-        bundle = report.provenance.bundle
-        if report.provenance.input.sha256 != volume.source.sha256:
-            reason = "it was made from another image"
-        elif bundle is None or bundle.sha256 != model.bundle.sha256:
-            reason = "it was made with another model"
-    if reason:
-        raise OutputError(
-            f"{folder} cannot be kept: {reason}.",
-            "Use --overwrite to replace it, or choose another folder with -o.",
-        )
-    return report
-
-
 def _report(
     case: str,
     volume: Volume,
@@ -318,76 +250,3 @@ def _report(
             peak_memory_mb=peak_memory_mb(),
         ),
     )
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes a voxel."""
-    found = {"python": platform.python_version(), "system": platform.platform(terse=True)}
-    for package in ("numpy", "scipy", "SimpleITK", "nibabel", "openvino", "torch", "monai"):
-        with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
-
-
-def peak_memory_mb() -> float | None:
-    """Largest resident memory of this process so far; None where it is not known."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in kilobytes, macOS in bytes.
-    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
-
-
-def done_row(report: Report) -> CaseRow:
-    """The line of ``cases.csv`` for a case that was segmented, now or earlier."""
-    return CaseRow(
-        case=report.case,
-        status="done",
-        measurements=report.measurements,
-        seconds=round(sum(report.timing.seconds.values()), 3),
-        warnings=report.warnings,
-    )
-
-
-def failed_row(case: str, sentence: str) -> CaseRow:
-    """The line of ``cases.csv`` for a case that could not be."""
-    return CaseRow(case=case, status="failed", error=sentence)
-
-
-def write_cases(out: str | Path, rows: Sequence[CaseRow]) -> None:
-    """Write ``out/cases.csv``; lines of other cases that it holds stay, before the new ones.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, or is another table.
-    """
-    io.make_folder(out)
-    path = Path(out) / CASES
-    # A case that was refused because its result is there keeps the line of that result.
-    new = [r for r in rows if r.status == "done" or not (Path(out) / r.case / REPORT).is_file()]
-    table = cases_csv(new)
-    if path.is_file():
-        table = merged(path.read_text(encoding="utf-8", errors="replace"), table)
-    io.write_text(path, table)
-
-
-def write_cohort_page(out: str | Path) -> Path:
-    """Write ``out/cases.html`` from ``out/cases.csv``; its path.
-
-    Raises
-    ------
-    OutputError
-        If there is no such table, or the page cannot be written.
-    """
-    table = Path(out) / CASES
-    if not table.is_file():
-        raise OutputError(
-            f"{table} is not there.", "Take a folder that hepatica segment has written."
-        )
-    title = f"Cases in {Path(out).resolve().name}"
-    page = cohort_page(table.read_text(encoding="utf-8", errors="replace"), title, PAGE)
-    io.write_text(Path(out) / COHORT, page)
-    return Path(out) / COHORT

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from hepatica.benchmark.machine import cpu_name
 from hepatica.io import anatomies as collections
 from hepatica.io.workers import apart
 from hepatica.model.plan import named_plan
@@ -109,22 +108,6 @@ def table(found: Benchmark) -> str:
             f" 5 to 95 % {timing.low_s:.3f} to {timing.high_s:.3f} s{wanted}"
         )
     return "\n".join([*lines, f"Verdict: {verdict(found)}."])
-
-
-def cpu_name() -> str:
-    """The processor's name as the system knows it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    if platform.system() == "Darwin":
-        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        if found.stdout.strip():
-            return found.stdout.strip()
-    return platform.processor() or platform.machine() or "unknown processor"
 
 
 def _sample(stream: Synthetic, rng: np.random.Generator) -> None:

@@ -1,0 +1,69 @@
+"""The folder of a case: what it holds, and whether an earlier one can be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+from hepatica.core.errors import OutputError
+from hepatica.core.volume import Volume
+from hepatica.io import models
+from hepatica.io.dicom import formats
+from hepatica.model.bundle import Bundle
+from hepatica.results.report import Report
+
+REPORT, LESIONS, PREVIEW = "report.json", "lesions.csv", "preview.png"
+PAGE, PRINTED = "report.html", "report.pdf"
+#: After the name of the case.
+LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
+
+
+def is_case_file(name: str, case: str) -> bool:
+    """Whether a file of that path in a case's folder is one that a run writes."""
+    own = {REPORT, LESIONS, PREVIEW, PAGE, PRINTED, f"{case}{LABELS}", f"{case}{CHANCES}"}
+    return name in own or models.is_model_file(name, case) or formats.is_dicom_export(name, case)
+
+
+def earlier(
+    folder: Path,
+    volume: Volume,
+    bundle: Bundle,
+    probabilities: bool,
+    exports: Collection[str],
+    pdf: bool,
+) -> Report:
+    """The report in the folder of a case, which is kept.
+
+    Raises
+    ------
+    OutputError
+        If it is not what this run would make.
+    """
+    wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW, PAGE]
+    wanted += [f"{folder.name}{CHANCES}"] if probabilities else []
+    wanted += [PRINTED] if pdf else []
+    reason = ""
+    try:
+        report = Report.from_json((folder / REPORT).read_bytes())
+    except (msgspec.DecodeError, OSError):
+        reason = "its report cannot be read"
+    else:
+        liver = report.measurements.liver_ml > 0
+        wanted += models.expected(folder.name, exports, liver)
+        drawn = [name for name in exports if liver or name != formats.STL]
+        wanted += formats.names(folder.name, drawn, 0)
+        missing = [name for name in wanted if not (folder / name).is_file()]
+        reason = f"{missing[0]} is missing" if missing else ""
+        made_by = report.provenance.bundle
+        if report.provenance.input.sha256 != volume.source.sha256:
+            reason = "it was made from another image"
+        elif made_by is None or made_by.sha256 != bundle.sha256:
+            reason = "it was made with another model"
+    if reason:
+        raise OutputError(
+            f"{folder} cannot be kept: {reason}.",
+            "Use --overwrite to replace it, or choose another folder with -o.",
+        )
+    return report
