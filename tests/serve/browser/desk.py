@@ -33,8 +33,10 @@ class Desk:
         self.page, self.app = page, app
 
     def open(self) -> None:
-        self.page.goto(self.app.address)
+        with self.page.expect_response("**/api/jobs"):
+            self.page.goto(self.app.address)
         self.page.get_by_role("region", name="Add cases").wait_for()
+        self.settle()
 
     def drop(self, path: Path) -> None:
         text = base64.b64encode(path.read_bytes()).decode()

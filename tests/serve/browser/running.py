@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 #: `hepatica app`, as a list that takes its arguments.
 COMMAND = [sys.executable, "-m", "hepatica", "app"]
-START_S = 60.0
+SOURCES = Path(__file__).parents[3] / "src"
 
 
 @dataclass
@@ -40,6 +41,7 @@ class App:
             stdout=subprocess.PIPE,
             text=True,
             cwd=self.workspace.parent,
+            env={**os.environ, "PYTHONPATH": str(SOURCES)},
         )
         assert self.process.stdout
         for line in self.process.stdout:
