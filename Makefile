@@ -1,18 +1,20 @@
 # Two commands from a fresh clone: `make demo` and `make test`. Both need Python >= 3.11 only.
 PYTHON ?= python3
 BIN := .venv/bin
+# A changed front end is built again.
+WEB := $(shell find web packaging -name node_modules -prune -o -type f -print 2>/dev/null)
 
-# What the DICOM tests talk to (Debian's names): a conformance checker and an archive.
-COMPONENTS := dicom3tools orthanc orthanc-dicomweb
+# What tests talk to (Debian's names): a DICOM conformance checker, an archive, a browser.
+COMPONENTS := dicom3tools orthanc orthanc-dicomweb chromium
 
-.PHONY: demo test test-slow components clean
+.PHONY: demo test test-slow pictures components clean
 
 demo: .venv/run.stamp
 	$(BIN)/hepatica demo -o out/demo --overwrite
 
 test: .venv/dev.stamp components
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests packaging
+	$(BIN)/ruff format --check src tests packaging
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
@@ -20,8 +22,11 @@ test: .venv/dev.stamp components
 test-slow: .venv/dev.stamp components
 	$(BIN)/pytest -m slow
 
+pictures: .venv/dev.stamp components
+	$(BIN)/python -m tests.serve.browser.screenshots
+
 components:
-	@if command -v dciodvfy >/dev/null && [ -x /usr/sbin/Orthanc ]; then :; \
+	@if command -v dciodvfy >/dev/null && [ -x /usr/sbin/Orthanc ] && command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $(COMPONENTS) \
@@ -31,11 +36,11 @@ components:
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
 
-.venv/run.stamp: pyproject.toml constraints.txt | .venv/bin/pip
+.venv/run.stamp: pyproject.toml constraints.txt $(WEB) | .venv/bin/pip
 	$(BIN)/pip install -q -c constraints.txt -e .
 	touch $@
 
-.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/pip
+.venv/dev.stamp: pyproject.toml constraints.txt $(WEB) | .venv/bin/pip
 	$(BIN)/pip install -q -c constraints.txt -e '.[train,dev]'
 	touch $@ .venv/run.stamp
 

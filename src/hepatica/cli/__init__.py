@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from hepatica.cli import bench, case, dataset, dicom, evaluation, surgery, synthetic, training
+from hepatica.cli import (
+    bench,
+    case,
+    dataset,
+    dicom,
+    evaluation,
+    surgery,
+    synthetic,
+    training,
+    webapp,
+)
 from hepatica.cli.console import FAILED, WRONG_USE, app, console, errors
 from hepatica.core.errors import ConfigError, HepaticaError
 
@@ -25,6 +35,7 @@ __all__ = [
     "surgery",
     "synthetic",
     "training",
+    "webapp",
 ]
 
 

@@ -1,0 +1,52 @@
+"""Corrections and edits: whole label maps come and go, gzip, one byte a voxel."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Header, Response, UploadFile
+
+from hepatica.serve import corrections, editing
+from hepatica.serve.answers import answer
+from hepatica.serve.routes import Served
+
+router = APIRouter(prefix="/api/cases/{identity}")
+_Voxels = Annotated[UploadFile, File()]
+_IfMatch = Annotated[str | None, Header()]
+
+
+@router.put("/correction")
+def save(
+    service: Served,
+    identity: str,
+    voxels: _Voxels,
+    record: Annotated[str, Form()],
+    if_match: _IfMatch = None,
+) -> Response:
+    """Keep a label map as the revision after the one that it was made from."""
+    case = service.cases.get(identity)
+    expected = corrections.if_match(if_match)
+    revision = corrections.save(case, expected, voxels.file.read(), record)
+    service.refresh(case)
+    return answer({"revision": revision}, ETag=f'"{revision}"')
+
+
+@router.delete("/correction")
+def give_up(service: Served, identity: str, if_match: _IfMatch = None) -> Response:
+    """Go back to the AI's label map; the correction is kept aside."""
+    case = service.cases.get(identity)
+    revision = corrections.give_up(case, corrections.if_match(if_match))
+    service.refresh(case, case.report()["measurements"])
+    return answer({"revision": revision}, ETag=f'"{revision}"')
+
+
+@router.post("/edits")
+def edit(service: Served, identity: str, voxels: _Voxels, edit: Annotated[str, Form()]) -> Response:
+    """The label map after one of the tools that need the image or three dimensions."""
+    case = service.cases.get(identity)
+    editing.require_inside(editing.parse(edit), case.facts.shape)
+    made = service.ask(
+        "edit", folder=str(case.folder), packed=voxels.file.read(), wanted=edit.encode()
+    )
+    headers = {"X-Changed-Voxels": str(made["changed"])}
+    return Response(made["voxels"], headers=headers, media_type="application/octet-stream")

@@ -1,0 +1,104 @@
+"""Who uses it: eyes, keyboards, screen readers, and people who know which side is right."""
+
+from __future__ import annotations
+
+import pytest
+
+NOTICE = "Research use only. Not for diagnosis, treatment or surgical decisions."
+SCREENS = ["Worklist", "Case", "Correct", "Export", "Keys"]
+
+
+def show(desk, screen):
+    if screen == "Keys":
+        desk.page.get_by_role("button", name="Keyboard shortcuts").click()
+        desk.page.get_by_role("dialog").wait_for()
+    elif screen != "Worklist":
+        desk.look("plain", screen)
+    if screen == "Export":
+        desk.page.get_by_role("heading", name="Files of plain").wait_for()
+    desk.page.wait_for_timeout(500)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_axe_finds_nothing(both, screen, theme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    desk = both
+    if theme == "light":
+        desk.page.get_by_role("button", name="Light theme").click()
+    show(desk, screen)
+    found = axe.Axe().run(desk.page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("screen", ["Worklist", "Case", "Correct", "Export"])
+def test_every_view_says_what_it_is_not_for(both, screen):
+    show(both, screen)
+    assert both.page.get_by_text(NOTICE).first.is_visible()
+
+
+@pytest.mark.parametrize("name", ["plain", "askew"])
+def test_the_patients_right_is_on_the_left(both, name):
+    desk = both
+    desk.look(name)
+    for pane, sides in {"axial": "RLAP", "coronal": "RLSI"}.items():
+        there = desk.page.locator(".pane").filter(has=desk.page.locator(f"[data-pane={pane}]"))
+        letters = there.locator(".letter").all_inner_texts()
+        assert "".join(letters) == sides
+    before, (x, _) = desk.slices()["sagittal"], desk.crosshair()
+    desk.panes.focus()
+    desk.press("ArrowLeft")
+    desk.page.wait_for_timeout(300)
+    # Sagittal slices are numbered towards the patient's right (RAS).
+    assert desk.slices()["sagittal"] == before + 1
+    assert desk.crosshair()[0] < x
+
+
+def test_the_keyboard_alone_opens_corrects_and_accepts(both):
+    desk = both
+    page = desk.page
+    page.locator("body").click(position={"x": 2, "y": 2})
+    tab_to(page, "askew")
+    desk.press("Enter")
+    page.locator(".panes[data-ready=true]").wait_for(timeout=120_000)
+    tab_to(page, "Correct")
+    desk.press("Enter")
+    page.get_by_role("toolbar", name="Tools").wait_for()
+    desk.press("b", "]", "Enter")
+    page.get_by_role("button", name="Undo").wait_for()
+    tab_to(page, "Accept")
+    desk.press("Enter")
+    page.locator(".status[data-status=accepted]").wait_for(timeout=60_000)
+
+
+def tab_to(page, name):
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "() => document.activeElement.getAttribute('aria-label')"
+            " ?? document.activeElement.textContent"
+        )
+        if (focused or "").strip() == name:
+            outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none"
+            return
+    raise AssertionError(f"no Tab reaches {name}")
+
+
+def test_the_sheet_gives_the_focus_back(both):
+    desk = both
+    desk.look("plain")
+    desk.panes.focus()
+    desk.press("?")
+    desk.page.get_by_role("dialog").wait_for()
+    desk.press("Escape")
+    desk.page.get_by_role("dialog").wait_for(state="hidden")
+    assert desk.panes.evaluate("(e) => e === document.activeElement")
+
+
+@pytest.mark.parametrize("screen", ["Worklist", "Case", "Correct", "Export"])
+def test_at_200_percent_nothing_runs_out_of_the_window(both, screen):
+    both.page.set_viewport_size({"width": 640, "height": 400})
+    show(both, screen)
+    wide = "() => document.scrollingElement.scrollWidth - window.innerWidth"
+    assert both.page.evaluate(wide) <= 0

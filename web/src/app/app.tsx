@@ -1,0 +1,53 @@
+import { CaseScreen } from "../case/screen";
+import { ExportScreen } from "../export/screen";
+import { Worklist } from "../worklist/screen";
+import { Header } from "./header";
+import { HotkeySheet } from "./sheet";
+import { announcement, connected, problem, route, session, sheetOpen } from "./state";
+
+const NOTICE = "Research use only. Not for diagnosis, treatment or surgical decisions.";
+
+export function App() {
+  const at = route.value;
+  return (
+    <div class="shell">
+      <a class="skip" href="#main" onClick={toMain}>Skip to the content</a>
+      <Header />
+      {!connected.value && (
+        <p class="strip warning" role="status">
+          Hepatica's server does not answer. What you see is kept; the window connects again by itself.
+        </p>
+      )}
+      {problem.value && <ProblemStrip />}
+      <main id="main" tabIndex={-1}>
+        {at.screen === "worklist" && <Worklist />}
+        {(at.screen === "case" || at.screen === "correct") && (
+          <CaseScreen key={at.id} id={at.id} correcting={at.screen === "correct"} />
+        )}
+        {at.screen === "export" && <ExportScreen key={at.id} id={at.id} />}
+      </main>
+      <footer class="notice">
+        <strong>{session.value?.notice ?? NOTICE}</strong>
+      </footer>
+      <p class="unseen" role="status" aria-live="polite">{announcement.value}</p>
+      {sheetOpen.value && <HotkeySheet />}
+    </div>
+  );
+}
+
+function ProblemStrip() {
+  const { message, hint } = problem.value!;
+  return (
+    <div class="strip error" role="alert">
+      <span>
+        <strong>{message}</strong> {hint}
+      </span>
+      <button class="quiet" onClick={() => (problem.value = null)}>Dismiss</button>
+    </div>
+  );
+}
+
+function toMain(event: Event): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}

@@ -1,0 +1,99 @@
+/** What each keyboard command does to an open case. */
+import { announcement, sheetOpen } from "../app/state";
+import type { SliceName } from "../viewer/niivue";
+import type { Label } from "../volume/labels";
+import type { Layout } from "./display";
+import { Pointer } from "./pointer";
+import type { CaseSession } from "./session";
+import { TOOL_NAMES, type ToolName } from "./tools";
+
+const LAYOUTS: Layout[] = ["four", "axial", "coronal", "sagittal", "3d"];
+const SLICES: SliceName[] = ["axial", "coronal", "sagittal"];
+const ARROWS: Record<string, [number, number]> = {
+  left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1],
+};
+const EDITING = new Set([
+  "navigate", "brush", "eraser", "threshold", "grow", "sphere", "smaller", "larger", "label1",
+  "label2", "inside", "dab", "undo", "redo", "save",
+]);
+
+/** Returns false where the command means nothing here. */
+export function run(id: string, session: CaseSession, correcting: boolean): boolean {
+  if (EDITING.has(id) && !correcting) return false;
+  const { display, tools } = session;
+  if (id in TOOL_NAMES) {
+    tools.tool.value = id as ToolName;
+    announcement.value = TOOL_NAMES[id as ToolName];
+    return true;
+  }
+  if (id in ARROWS) {
+    display.viewer?.nudge(display.pane.value, ...ARROWS[id]);
+    return true;
+  }
+  switch (id) {
+    case "sphere":
+      tools.ball.value = !tools.ball.value;
+      announcement.value = tools.ball.value ? "Ball" : "Disc";
+      return true;
+    case "smaller":
+    case "larger":
+      tools.resize(id === "larger" ? 1 : -1);
+      announcement.value = `${tools.sizeMm.value} millimetres`;
+      return true;
+    case "label1":
+    case "label2":
+      tools.label.value = Number(id.slice(-1)) as Label;
+      return true;
+    case "inside":
+      tools.insideLiver.value = !tools.insideLiver.value;
+      announcement.value = tools.insideLiver.value ? "Only inside the liver" : "Anywhere";
+      return true;
+    case "dab":
+      new Pointer(session).atCrosshair();
+      return true;
+    case "undo":
+      session.undo();
+      return true;
+    case "redo":
+      session.redo();
+      return true;
+    case "save":
+      void session.autosave.flush().then((saved) => saved && (announcement.value = "Saved."));
+      return true;
+    case "overlay":
+      display.overlay.value = !display.overlay.value;
+      display.looks();
+      return true;
+    case "outline":
+      display.outline.value = !display.outline.value;
+      display.looks();
+      return true;
+    case "layout":
+      display.setLayout(LAYOUTS[(LAYOUTS.indexOf(display.layout.value) + 1) % LAYOUTS.length]);
+      return true;
+    case "pane":
+      display.pane.value = SLICES[(SLICES.indexOf(display.pane.value) + 1) % SLICES.length];
+      announcement.value = display.pane.value;
+      return true;
+    case "forth":
+    case "back":
+      display.viewer?.step(display.pane.value, id === "forth" ? 1 : -1);
+      return true;
+    case "closer":
+    case "farther":
+      display.viewer?.zoom(id === "closer" ? 1.2 : 1 / 1.2);
+      return true;
+    case "reset":
+      display.reset();
+      return true;
+    case "next":
+    case "previous":
+      session.walk(id === "next" ? 1 : -1);
+      return true;
+    case "sheet":
+      sheetOpen.value = !sheetOpen.value;
+      return true;
+    default:
+      return false;
+  }
+}

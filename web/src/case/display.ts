@@ -1,0 +1,199 @@
+/** What is shown of a case, and how: the map, the comparison, looks, window, layout, 3D. */
+import { signal } from "@preact/signals";
+import type { Which } from "../api/types";
+import { DIFFERENCE_COLOURS, LESION_COLOUR, LIVER_COLOUR } from "../viewer/colours";
+import type { Look, SliceName, SurfaceLook, Tile, Viewer } from "../viewer/niivue";
+import { surfaceOf } from "../viewer/surface";
+import { presets, type Window } from "../viewer/window";
+import type { Box, Vector } from "../volume/grid";
+import type { Label } from "../volume/labels";
+import type { CaseSession } from "./session";
+
+export type Layout = "four" | SliceName | "3d";
+
+const SURFACE_DELAY_MS = 700;
+const PANES = ["axial", "coronal", "sagittal", "3d"] as const;
+
+/** Where the panes stand: four equal ones, or one large with the others in a column. */
+export function tilesOf(layout: Layout): Tile[] {
+  if (layout === "four") {
+    return PANES.map((pane, n) => ({ pane, place: [(n % 2) / 2, n < 2 ? 0 : 0.5, 0.5, 0.5] }));
+  }
+  const others = PANES.filter((pane) => pane !== layout);
+  return [
+    { pane: layout, place: [0, 0, 0.68, 1] },
+    { pane: others[0], place: [0.68, 0, 0.32, 0.34] },
+    { pane: others[1], place: [0.68, 0.34, 0.32, 0.33] },
+    { pane: others[2], place: [0.68, 0.67, 0.32, 0.33] },
+  ];
+}
+
+export class Display {
+  readonly which = signal<Which>("ai");
+  readonly against = signal<Which | null>(null);
+  readonly visible = signal<ReadonlySet<Label>>(new Set<Label>([1, 2]));
+  readonly overlay = signal(true);
+  readonly opacity = signal(0.45);
+  readonly outline = signal(false);
+  readonly layout = signal<Layout>("four");
+  readonly window = signal<Window>({ low: 0, high: 1 });
+  readonly ready = signal(false);
+  /** Counts drawings: what lies over the canvas follows it. */
+  readonly drawn = signal(0);
+  readonly pane = signal<SliceName>("axial");
+  viewer: Viewer | null = null;
+  private shown: Uint8Array | null = null;
+  private surfaceTimer: ReturnType<typeof setTimeout> | null = null;
+  private windowAsked = false;
+
+  constructor(private readonly session: CaseSession) {
+    const { percentiles, has } = session.info.peek();
+    const first = presets(percentiles)[0];
+    this.window.value = first ?? { low: percentiles.p1, high: percentiles.p99 + 1e-6 };
+    this.which.value = has.correction ? "corrected" : "ai";
+  }
+
+  attach(viewer: Viewer): void {
+    this.viewer = viewer;
+    viewer.onDraw = () => this.drawn.value++;
+    viewer.layout(tilesOf(this.layout.value));
+    viewer.jump(this.middle());
+    this.looks();
+    void this.showMap();
+    this.ready.value = true;
+  }
+
+  close(): void {
+    if (this.surfaceTimer !== null) clearTimeout(this.surfaceTimer);
+    this.viewer?.close();
+    this.viewer = null;
+  }
+
+  brightness(index: number): number {
+    return this.viewer?.brightness(index) ?? 0;
+  }
+
+  /** Show a map; with `against` the voxels where the two differ. */
+  async choose(which: Which, against: Which | null = null): Promise<void> {
+    const measured = this.which.value;
+    this.which.value = which;
+    this.against.value = against;
+    this.looks();
+    await this.showMap();
+    if (measured !== which) await this.session.measure();
+  }
+
+  /** The working copy has changed. */
+  changed(box: Box): void {
+    if (this.which.value !== "corrected" || this.against.value !== null) {
+      this.which.value = "corrected";
+      this.against.value = null;
+      this.looks();
+      void this.showMap();
+      return;
+    }
+    this.viewer?.show(this.session.editor.labels, box);
+    this.surfacesSoon();
+  }
+
+  setWindow(window: Window): void {
+    this.window.value = window;
+    if (this.windowAsked) return;
+    this.windowAsked = true;
+    requestAnimationFrame(() => {
+      this.windowAsked = false;
+      this.viewer?.setWindow(this.window.value);
+    });
+  }
+
+  setLayout(layout: Layout): void {
+    this.layout.value = layout;
+    if (layout !== "four" && layout !== "3d") this.pane.value = layout;
+    this.viewer?.layout(tilesOf(layout));
+  }
+
+  toggleLabel(label: Label): void {
+    const visible = new Set(this.visible.value);
+    if (!visible.delete(label)) visible.add(label);
+    this.visible.value = visible;
+    this.looks();
+    this.surfacesSoon();
+  }
+
+  /** Give NiiVue the colours as they are set. */
+  looks(): void {
+    const colours = this.against.value ? DIFFERENCE_COLOURS : [LIVER_COLOUR, LESION_COLOUR];
+    const looks: Look[] = [{ colour: [0, 0, 0], alpha: 0 }];
+    colours.forEach((colour, n) => {
+      const hidden = !this.against.value && !this.visible.value.has((n + 1) as Label);
+      // The liver is large: it stays under the lesions' strength.
+      looks.push({ colour, alpha: hidden ? 0 : this.against.value || n > 0 ? 1 : 0.6 });
+    });
+    const opacity = !this.overlay.value ? 0 : this.outline.value ? 0.0001 : this.opacity.value;
+    this.viewer?.setLooks(looks, opacity, this.outline.value && this.overlay.value);
+  }
+
+  jump(voxel: Vector): void {
+    this.viewer?.jump(voxel);
+  }
+
+  reset(): void {
+    const first = presets(this.session.info.peek().percentiles)[0];
+    if (first) this.setWindow(first);
+    this.viewer?.resetView();
+  }
+
+  private async showMap(): Promise<void> {
+    const { which, against, session } = this;
+    await session.trying(async () => {
+      const map = against.value
+        ? await session.differenceOf(which.value, against.value)
+        : await session.map(which.value);
+      this.shown = map;
+      this.viewer?.show(map);
+      this.surfacesSoon();
+    });
+  }
+
+  private surfacesSoon(): void {
+    if (this.surfaceTimer !== null) clearTimeout(this.surfaceTimer);
+    this.surfaceTimer = setTimeout(() => this.surfaces(), SURFACE_DELAY_MS);
+  }
+
+  /** 3D: the liver as glass, lesions in it; of a comparison, the differences. */
+  private surfaces(): void {
+    const { session, shown } = this;
+    if (!this.viewer || !shown) return;
+    const looks: SurfaceLook[] = [];
+    const add = (
+      map: Uint8Array, inside: boolean[], step: number, colour: SurfaceLook["colour"], glass: boolean,
+    ) => {
+      const surface = surfaceOf(session.grid, map, inside, step);
+      if (surface) looks.push({ surface, colour, glass });
+    };
+    if (this.against.value) {
+      DIFFERENCE_COLOURS.forEach((colour, n) =>
+        add(shown, [0, 1, 2, 3].map((value) => value === n + 1), 1.5, colour, false),
+      );
+      add(session.editor.labels, [false, true, true], 2.5, LIVER_COLOUR, true);
+    } else {
+      if (this.visible.value.has(2)) add(shown, [false, false, true], 1.5, LESION_COLOUR, false);
+      if (this.visible.value.has(1)) add(shown, [false, true, true], 2.5, LIVER_COLOUR, true);
+    }
+    this.viewer.setSurfaces(looks);
+  }
+
+  /** Where to look first: the largest lesion would need the server; the liver's middle does not. */
+  private middle(): Vector {
+    const { grid, editor } = this.session;
+    const sum = [0, 0, 0];
+    let count = 0;
+    for (let index = 0; index < grid.count; index += 7) {
+      if (editor.labels[index] === 0) continue;
+      grid.voxel(index).forEach((x, axis) => (sum[axis] += x));
+      count++;
+    }
+    if (count === 0) return grid.shape.map((n) => (n - 1) / 2) as unknown as Vector;
+    return sum.map((x) => x / count) as unknown as Vector;
+  }
+}

@@ -1,0 +1,68 @@
+/** The tool in hand and its settings. */
+import { signal } from "@preact/signals";
+import { LABEL_NAMES, TUMOUR, type Label } from "../volume/labels";
+import type { Rules } from "../edit/rules";
+
+export type ToolName = "navigate" | "brush" | "eraser" | "threshold" | "grow";
+
+export const TOOL_NAMES: Record<ToolName, string> = {
+  navigate: "Navigate",
+  brush: "Brush",
+  eraser: "Eraser",
+  threshold: "Threshold brush",
+  grow: "Grow from a click",
+};
+
+export const SMALLEST_MM = 1;
+export const LARGEST_MM = 60;
+
+export class Tools {
+  readonly tool = signal<ToolName>("navigate");
+  readonly label = signal<Label>(TUMOUR);
+  /** Diameter. */
+  readonly sizeMm = signal(10);
+  readonly ball = signal(false);
+  readonly insideLiver = signal(false);
+  readonly locked = signal<ReadonlySet<Label>>(new Set());
+  readonly range = signal<{ low: number; high: number }>({ low: 0, high: 0 });
+
+  /** Grow: how far a voxel's brightness may lie from the clicked one's, as a share of its range. */
+  readonly tolerance = signal(0.1);
+  readonly reachMm = signal(30);
+
+  get paints(): boolean {
+    return ["brush", "eraser", "threshold"].includes(this.tool.value);
+  }
+
+  /** The label that the tool in hand writes. */
+  get writes(): Label {
+    return this.tool.value === "eraser" ? 0 : this.label.value;
+  }
+
+  get rules(): Rules {
+    return {
+      locked: this.locked.value,
+      insideLiver: this.insideLiver.value,
+      threshold: this.tool.value === "threshold" ? this.range.value : null,
+    };
+  }
+
+  resize(steps: number): void {
+    const step = this.sizeMm.value + steps > 20 ? 2 : 1;
+    const size = this.sizeMm.value + steps * step;
+    this.sizeMm.value = Math.min(LARGEST_MM, Math.max(SMALLEST_MM, size));
+  }
+
+  toggleLock(label: Label): void {
+    const locked = new Set(this.locked.value);
+    if (!locked.delete(label)) locked.add(label);
+    this.locked.value = locked;
+  }
+
+  /** Why nothing would change, or null. */
+  get hindrance(): string | null {
+    if (!this.paints && this.tool.value !== "grow") return null;
+    const label = this.tool.value === "eraser" && this.insideLiver.value ? 1 : this.writes;
+    return this.locked.value.has(label) ? `${LABEL_NAMES[label]} is locked.` : null;
+  }
+}
