@@ -178,7 +178,7 @@ def _compiled(model: openvino.Model, precision: Precision) -> Callable[[object],
 
 def _product(side: int, rng: np.random.Generator, *, whole: bool) -> openvino.Model:
     """An OpenVINO model that multiplies its input with a constant matrix."""
-    from openvino import opset13 as ops
+    ops = openvino.opset13
 
     image = ops.parameter([side, side], np.float32)
     matrix = ops.constant(rng.uniform(-1, 1, (side, side)).astype(np.float32))
