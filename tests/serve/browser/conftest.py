@@ -21,8 +21,7 @@ FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="session")
-def pages():
+def build_pages():
     """The front end as its sources are now: what the package's own build makes of them."""
     spec = importlib.util.spec_from_file_location("build", ROOT / "packaging/hepatica_build.py")
     assert spec
@@ -30,6 +29,11 @@ def pages():
     build = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(build)
     build.build_app()
+
+
+@pytest.fixture(scope="session")
+def pages():
+    build_pages()
 
 
 @pytest.fixture(scope="session")

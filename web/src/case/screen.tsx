@@ -72,7 +72,7 @@ function Open({ session, correcting }: { session: CaseSession; correcting: boole
             <button class="quiet" onClick={() => (session.problem.value = null)}>Dismiss</button>
           </div>
         )}
-        {!correcting && warnings.length > 0 && (
+        {!correcting && session.display.which.value === "ai" && warnings.length > 0 && (
           <div class="strip warning" role="note">{warnings.join(" ")}</div>
         )}
         <Panes session={session} correcting={correcting} />

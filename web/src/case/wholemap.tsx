@@ -12,7 +12,7 @@ export function WholeMapTools({ session }: { session: CaseSession }) {
   const name = LABEL_NAMES[label].toLowerCase();
   const common = { inside_liver: tools.insideLiver.value, locked: [...tools.locked.value] };
   const apply = (edit: Edit) => void session.apply(edit);
-  const busy = session.busy.value !== null || display.viewer === null;
+  const busy = session.busy.value !== null || !display.ready.value;
   return (
     <details class="whole">
       <summary>Whole label: {name}</summary>
