@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI
+from opentelemetry import trace
+from starlette.testclient import TestClient
 
 from hepatica.core.errors import ConfigError
 from hepatica.serve import guard, run
@@ -141,6 +144,29 @@ def test_the_interface_describes_itself_and_loads_nothing(door):
     paths = door.get("/api/openapi.json").json()["paths"]
     assert {"/api/jobs", "/api/cases/{identity}/correction", "/api/record.csv"} <= set(paths)
     assert door.get("/docs").status_code == door.get("/redoc").status_code == 404
+
+
+def test_nothing_is_reported_whatever_the_environment_says(request, monkeypatch):
+    """FastAPI traces each request where the process has a place to send it to."""
+    spans = []
+
+    class Tracer(trace.NoOpTracer):
+        def start_span(self, name, *args, **kwargs):
+            spans.append(name)
+            return super().start_span(name, *args, **kwargs)
+
+    class Provider(trace.TracerProvider):
+        def get_tracer(self, *args, **kwargs):
+            return Tracer()
+
+    monkeypatch.setattr(trace, "get_tracer_provider", Provider)
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    TestClient(FastAPI()).get("/")
+    assert spans  # so much for what it does by itself
+    spans.clear()
+    door = request.getfixturevalue("door").open()  # made after the environment was changed
+    assert door.get("/api/jobs").json() == {"jobs": []}
+    assert spans == []
 
 
 # Other hosts

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse, HTMLResponse
@@ -19,8 +20,21 @@ from hepatica.serve.guard import Guard
 from hepatica.serve.routes import cases, corrections, exports, jobs, session
 from hepatica.serve.service import Service
 
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+
 #: Paths that end so take images and label maps.
 LARGE = ("/uploads", "/reference", "/correction", "/edits")
+
+#: FastAPI would trace requests, and errors with what they hold, wherever the process or its
+#: environment names a receiver. Nothing here is reported to anybody.
+SILENT: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 _NOT_BUILT = (
     "<!doctype html><html lang='en'><title>Hepatica</title><h1>The app's pages are not built</h1>"
@@ -60,6 +74,7 @@ def make(service: Service, hosts: Iterable[str], token: str, scheme: str = "http
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry=SILENT,
     )
     app.state.service = service
     answers.install(app)
