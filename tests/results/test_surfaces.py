@@ -196,3 +196,13 @@ def test_vertices_that_single_precision_cannot_tell_apart_are_one():
     near = TETRAHEDRON.copy()
     near[1] = near[0] + 1e-9
     assert not examine(Surface(near + 100, FACES)).closed
+
+
+def test_a_thin_tip_is_not_smoothed_away():
+    """As of a left lobe: one slice of 5 mm thick, 6 mm wide, and 18 mm long."""
+    geometry = Geometry.from_spacing((70, 40, 16), (0.9, 0.9, 5))
+    place = points_mm(geometry)
+    mask = (((place - [-10, 0, 0]) / (15, 15, 30)) ** 2).sum(axis=-1) < 1
+    mask[34:56, 17:24, 7] = True
+    corner = geometry.to_patient((55.5, 0, 0))[0]
+    assert closed_surface(mask, geometry).bounds_mm[1, 0] == pytest.approx(corner, abs=2.2)

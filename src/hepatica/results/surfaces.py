@@ -26,8 +26,9 @@ PITCH_SHARE = 0.1
 #: ... within these limits.
 PITCH_MM = (0.1, 2.5)
 
-#: Standard deviation of the smoothing along each voxel axis, in voxels, ...
-SMOOTHING = 0.7
+#: Standard deviation of the smoothing along each voxel axis, in voxels: more would cost the tip of
+#: a lobe that is one slice thick, ...
+SMOOTHING = 0.5
 #: ... and at the most this share of that diameter, and at least this share of the pitch.
 SMOOTHING_SHARE, SMOOTHING_PITCH = 0.12, 0.4
 
