@@ -15,6 +15,7 @@ from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.io import models, segments
 from hepatica.results.measure import measure
+from hepatica.results.panels import window
 from tests.orientations import oblique
 from tests.phantom import phantom
 
@@ -101,6 +102,10 @@ def test_a_scene_names_only_what_is_there(case, tmp_path, with_image):
     models.write_models(tmp_path, 'p<1>&"', labels, ["scene"], image=image)
     folder = tmp_path / "scene"
     root = ElementTree.parse(folder / "scene.mrml").getroot()
+    for display in root.findall("VolumeDisplay"):
+        low, high = window(image)
+        shown = (float(display.get("level")), float(display.get("window")))
+        assert shown == pytest.approx(((low + high) / 2, high - low), rel=1e-4)
     assert root.tag == "MRML"
     files = {e.get("fileName") for e in root if e.get("fileName")}
     assert files <= {p.name for p in folder.iterdir()}

@@ -106,8 +106,9 @@ def test_a_hollow_print_has_a_wall():
 
 def test_a_print_has_no_crumbs_and_no_slivers_of_air():
     labels = simple().labels.copy()
-    labels[23, 4:7, 40] = 1  # a crumb beside the liver
-    labels[30:32, 30:32, 23] = 0  # a small void in it
+    labels[21:25, 4:8, 40:44] = 1  # a crumb beside the liver
+    labels[30:33, 33:36, 21:24] = 0  # a small void in it
+    assert examine(closed_surface(labels > 0, simple().geometry)).parts == 3
     parts = build_printable(LabelMap(labels, simple().geometry))
     front, back = parts[:2]
     # One body each, and with the hole that the lesion is put into open at the cut.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from hepatica.results.model import build_model
 from hepatica.results.panels import LESION_COLOUR
 from hepatica.results.raster import rasterise
 from hepatica.results.surfaces import closed_surface, vertex_normals
-from hepatica.results.view3d import SIZE, picture
+from hepatica.results.view3d import CAMERAS, LETTERS, SIZE, picture
 from tests.livers import ball, points_mm
 
 
@@ -42,6 +44,9 @@ def test_a_ball_is_a_disc_of_depth():
 def test_there_are_no_holes_and_nothing_is_drawn_outside():
     surface = closed_surface(*ball(90, 2.0))
     assert seen(surface).met[10:60, 10:70].all()
+    # Up to the picture's edges, over which the ball reaches.
+    assert seen(surface).met[28:42].all()
+    assert seen(surface).met[:, 33:47].all()
     assert seen(surface, (1, 1)).met.shape == (1, 1)
 
 
@@ -91,6 +96,50 @@ def test_a_lesion_in_front_is_clearer_than_one_behind():
     hue = clear[at].astype(float) / LESION_COLOUR[0] - np.array(LESION_COLOUR) / LESION_COLOUR[0]
     assert np.ptp(hue) < 0.5
     assert len(orange(behind)) > 50
+
+
+@pytest.mark.parametrize("view", ["front", "below"])
+def test_the_letters_are_those_of_the_camera(view):
+    def letter(direction):
+        axis = int(np.flatnonzero(direction)[0])
+        return ("RL", "AP", "HF")[axis][0 if direction[axis] > 0 else 1]
+
+    right, up, towards = (np.array(row) for row in CAMERAS[view])
+    assert (np.cross(right, up) == towards).all()
+    assert "".join(map(letter, (-right, right, up, -up))) == LETTERS[view]
+
+
+def test_the_bar_is_50_mm_long():
+    shown = np.asarray(picture(build_model(liver(), liver_pitch_mm=3), "front"), int)
+    bar = np.flatnonzero((shown[SIZE[1] - 12] == 40).all(axis=1))
+    # Beside the letters.
+    blue = (shown[SIZE[1] // 2 - 20] != 255).any(axis=1).sum()
+    assert len(bar) / blue == pytest.approx(50 / 130, rel=0.03)
+
+
+def test_the_liver_veils_what_is_in_it_and_parts_keep_their_colours():
+    first, second = ((30, 0, 0), 12), ((-30, 0, 0), 10)
+    parts = build_model(liver(first, second), liver_pitch_mm=3)
+    green = [replace(p, colour=(0, 200, 0)) if p.title == "Lesion 2" else p for p in parts]
+    shown = np.asarray(picture(green, "front"), float)
+    bare = np.asarray(picture([replace(parts[0], opacity=0)], "front"), float)
+    assert (shown[SIZE[1] // 2, SIZE[0] // 2] < 252).any()
+    assert (bare[SIZE[1] // 2, SIZE[0] // 2] < 252).any()
+    scale = (shown[SIZE[1] // 2 - 20] != 255).any(axis=1).sum() / 130
+    for (x, _, _), channel in ((first[0], 0), (second[0], 1)):
+        pixel = shown[SIZE[1] // 2 - 12, round(SIZE[0] / 2 - x * scale)]
+        assert pixel.argmax() == channel
+        # Not the lesion's own blue, which is 0: the liver lies before it.
+        assert pixel[2] > 30
+
+
+def test_numbers_that_would_hide_each_other_are_not_drawn():
+    near = build_model(liver(((2, 20, 0), 8), ((2, -20, 0), 6)), liver_pitch_mm=4)
+    one = [p for p in near if p.title != "Lesion 2"]
+    second = replace(near[2], title="Lesion 8888888")
+    both = np.asarray(picture([*one, second], "front"), int)
+    alone = np.asarray(picture([*one, replace(second, title="Lesion ")], "front"), int)
+    assert (both == alone).all()
 
 
 def test_no_liver_is_a_white_picture():

@@ -69,11 +69,11 @@ def rasterise(
     # (triangle, row) pairs, and the share of each corner at the start of a row and a step on.
     each, row = _runs(top, bottom)
     start, step = _shares(a[each], b[each], c[each], area[each], row)
+    # Level edges bound the rows already.
     with np.errstate(divide="ignore", invalid="ignore"):
         crossing = -start / step
     left = np.where(step > 0, crossing, 0.0).max(axis=1, initial=0.0)
     right = np.where(step < 0, crossing, np.inf).min(axis=1, initial=width - 1.0)
-    right[((step == 0) & (start < -_ON_EDGE)).any(axis=1)] = -1.0
     pair, x = _runs(np.ceil(left - _ON_EDGE).astype(int), np.floor(right + _ON_EDGE).astype(int))
     away = np.stack([a[each, 2], b[each, 2], c[each, 2]], axis=1)
     z = (away * start).sum(axis=1)[pair] + (away * step).sum(axis=1)[pair] * x
