@@ -20,6 +20,7 @@ from monai.networks.nets import DynUNet
 from torch import nn
 
 from hepatica.core.geometry import Geometry, Triple
+from hepatica.model.engines.openvino_engine import abilities
 from hepatica.model.engines.quiet_openvino import openvino
 from hepatica.model.networks import Probabilities, build, contiguous
 from hepatica.model.plan import StagePlan
@@ -159,7 +160,7 @@ def once(run: Callable[[], object]) -> float:
 
 def possible() -> tuple[Precision, ...]:
     """The precisions that this processor has instructions for."""
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = abilities()
     names: dict[Precision, str] = {"int8": "INT8", "bf16": "BF16", "fp32": "FP32"}
     return tuple(p for p in PRECISIONS if names[p] in able)
 

@@ -171,7 +171,7 @@ def in_whole_numbers(
 
 def _possible(bundle: Bundle) -> tuple[Precision, ...]:
     """The precisions that this processor has."""
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = openvino_engine.abilities()
     found = []
     for precision in PRECISIONS:
         try:

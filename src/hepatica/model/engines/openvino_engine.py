@@ -23,7 +23,7 @@ _AGAIN = "Export the bundle again, with this version."
 def load(bundle: Bundle, threads: int = 0, precision: Asked = "auto") -> Engine:
     """Compile both stages for the CPU, in a thread: images can be read meanwhile."""
     core = openvino.Core()
-    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = abilities()
     chosen = choose(bundle, precision, able)
     # What is not in whole numbers in an int8 model runs in the best that there is.
     rest = "bf16" if chosen != "fp32" and "BF16" in able else "f32"
@@ -45,6 +45,11 @@ def load(bundle: Bundle, threads: int = 0, precision: Asked = "auto") -> Engine:
     )
     compiler.shutdown(wait=False)  # the wait is in each network's first run
     return Engine("openvino", chosen, "cpu", threads or os.cpu_count() or 1, (first, second))
+
+
+def abilities() -> tuple[str, ...]:
+    """What OpenVINO says that this processor computes in, such as ``"BF16"``."""
+    return tuple(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 def choose(bundle: Bundle, asked: Asked, able: Collection[str]) -> Precision:
