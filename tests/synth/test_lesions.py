@@ -451,3 +451,42 @@ def test_the_box_that_is_painted_cuts_nothing_off_a_rough_surface(seed, monkeypa
     kept = painted(rough)[1]
     monkeypatch.setattr(lesions, "_reach", lambda lesion, grid: whole(grid))
     np.testing.assert_array_equal(kept, painted(rough)[1])
+
+
+def test_what_a_reader_could_not_see_is_not_in_the_truth():
+    rng = np.random.default_rng(21)
+    zero = np.zeros(3)
+    # Rose's criterion by hand: 4 x 0.1 x 5 mm / 10 mm.
+    assert lesion_kinds.least_contrast(10.0, 0.1) == pytest.approx(0.2)
+    assert lesion_kinds.least_contrast(5.0, 0.1) == pytest.approx(0.4)
+    assert lesion_kinds.least_contrast(100.0, 0.1) == lesion_kinds.VISIBLE
+    assert lesion_kinds.least_contrast(3.0, 0.3) == lesion_kinds.MOST_CONTRAST
+    faint = SIGNAL.copy()
+    faint[Tissue.LESION] = 0.97
+    for kind in lesions.METASTASES:
+        cores = np.array(
+            [
+                lesion_kinds.metastasis(rng, kind, zero, 5.0, faint, variation=0.15).core
+                for _ in range(50)
+            ]
+        )
+        assert np.abs(cores - 1).min() >= 0.3 - 1e-9, kind
+        assert (cores > 1).all() == (kind == "bright"), kind
+
+
+def test_a_lesion_under_the_capsule_lies_inside():
+    rng = np.random.default_rng(22)
+    # A ball of 60 mm, its surface and its inside.
+    towards = rng.normal(size=(200, 3))
+    towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+    inside = towards * 60 * np.cbrt(rng.random((200, 1)))
+    radii = np.full(200, 10.0)
+    centres = lesion_kinds.subcapsular(rng, towards * 60, inside, radii)
+    depth = 60 - np.linalg.norm(centres, axis=1)
+    assert depth.max() <= 10 + 1e-6
+    # Inward is known to about 30 degrees from what few points there are.
+    assert np.quantile(depth, 0.05) > 2.0
+    assert depth.mean() == pytest.approx(6.5, abs=1.0)
+    # Nowhere near a point, it stays where it is.
+    alone = lesion_kinds.subcapsular(rng, np.full((1, 3), 500.0), inside, radii[:1])
+    np.testing.assert_array_equal(alone, np.full((1, 3), 500.0))

@@ -80,11 +80,15 @@ def draw(
     coarse = covering(part, COARSE_MM)
     inside, surface = patient.points_of(rng, resample.onto(mask, coarse).liver, coarse)
     protocol, brightness, _ = contrast.draw(rng, recipe)
+    scan = resample.onto(volume, part)
+    measured = noise.measure(scan, mask.liver[box])
+    level = float(np.median(scan.voxels[mask.liver[box]]))
+    varies = measured.sd / level if level > 0 else 0.0
     return Implant(
         protocol=protocol,
         brightness=brightness,
-        lesions=patient.draw_lesions(rng, inside, surface, recipe, brightness, shapes),
-        noise=noise.measure(resample.onto(volume, part), mask.liver[box]),
+        lesions=patient.draw_lesions(rng, inside, surface, recipe, brightness, shapes, varies),
+        noise=measured,
         seed=int(rng.integers(2**31)),
     )
 

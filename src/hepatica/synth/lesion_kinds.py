@@ -33,6 +33,14 @@ SHAPED = 0.3
 RIM_FROM_MM, TARGET_FROM_MM = 6.0, 20.0
 #: A lesion differs from liver by at least this share, or nobody could see it.
 VISIBLE = 0.12
+#: Rose's criterion: contrast to noise of a disc, times the root of the grains that it covers.
+ROSE, GRAIN_MM = 4.0, 5.0
+#: No metastasis needs more contrast than this, however small and however bad the image.
+MOST_CONTRAST = 0.6
+#: How deep under the liver's surface the middle of a subcapsular lesion lies, in its radii.
+SUBCAPSULAR_DEPTH = (0.3, 1.0)
+#: Points of the liver within this distance of its surface tell which way is in.
+NEAR_MM = 30.0
 
 
 def draw_volumes_ml(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
@@ -55,11 +63,13 @@ def draw(
     volumes_ml: Sequence[float] | NDArray[np.float64],
     signal: NDArray[np.float64],
     shapes: Sequence[Shape] = (),
+    variation: float = 0.0,
 ) -> tuple[Lesion, ...]:
     """Metastases of these volumes about these centres (n, 3), everything else random.
 
-    `signal` gives the brightness of each :class:`Tissue` relative to liver; some lesions
-    have the form of one of `shapes`, if there are any.
+    `signal` gives the brightness of each :class:`Tissue` relative to liver, `variation` the
+    deviation of the liver's own; some lesions have the form of one of `shapes`, if there
+    are any.
     """
     drawn = []
     for centre, volume in zip(centres_mm, volumes_ml, strict=True):
@@ -67,7 +77,8 @@ def draw(
         kind = METASTASES[int(rng.choice(len(METASTASES), p=METASTASIS_SHARES))]
         if 2 * radius < {"rim": RIM_FROM_MM, "target": TARGET_FROM_MM}.get(kind, 0.0):
             kind = "homogeneous"
-        drawn.append(metastasis(rng, kind, np.asarray(centre, float), radius, signal, shapes))
+        place = np.asarray(centre, float)
+        drawn.append(metastasis(rng, kind, place, radius, signal, shapes, variation))
     return tuple(drawn)
 
 
@@ -78,18 +89,21 @@ def metastasis(
     radius: float,
     signal: NDArray[np.float64],
     shapes: Sequence[Shape] = (),
+    variation: float = 0.0,
 ) -> Lesion:
     """One metastasis of a kind, with about the volume of a ball of `radius` mm.
 
-    Where `shapes` is not empty, three in ten have the form of one of them.
+    Where `shapes` is not empty, three in ten have the form of one of them. It can be seen in
+    a liver of that `variation`: a truth is what a reader could draw.
     """
     tissue = abs(signal[Tissue.LESION])
-    core = _visible(tissue * np.exp(rng.normal(0, 0.2)), darker=tissue < 1)
+    core, darker = tissue * np.exp(rng.normal(0, 0.2)), tissue < 1
     if kind == "mixed":
         # Between lesion and liver, whatever the phase makes of the two.
         core = np.sqrt(tissue) * np.exp(rng.normal(0, 0.12))
     if kind == "bright":
-        core = rng.uniform(1.2, 1.9)
+        core, darker = rng.uniform(1.2, 1.9), False
+    core = _visible(core, darker, least_contrast(2 * radius, variation))
     whole = _lobe(rng, centre, radius, (0.75, 0.6))
     lobes = [whole]
     if radius > 5 and rng.random() < 0.15:
@@ -130,9 +144,37 @@ def _apart(necrosis: float, core: float) -> float:
     return float(max(necrosis, core * 1.25) if necrosis > 1 else core / 1.25)
 
 
-def _visible(brightness: float, darker: bool) -> float:
-    """`brightness`, or so much on that side of the liver's that it can be told from it."""
-    return float(min(brightness, 1 - VISIBLE) if darker else max(brightness, 1 + VISIBLE))
+def least_contrast(diameter_mm: float, variation: float) -> float:
+    """By which share a lesion must differ from a liver that varies by `variation` to be seen.
+
+    Rose (1948): what a reader can tell grows with the root of the area. A liver's texture has
+    a grain of about `GRAIN_MM`.
+    """
+    return float(np.clip(ROSE * variation * GRAIN_MM / diameter_mm, VISIBLE, MOST_CONTRAST))
+
+
+def _visible(brightness: float, darker: bool, least: float) -> float:
+    """`brightness`, or `least` on that side of the liver's, so that it can be told from it."""
+    return float(min(brightness, 1 - least) if darker else max(brightness, 1 + least))
+
+
+def subcapsular(
+    rng: np.random.Generator,
+    surface_mm: NDArray[np.float64],
+    inside_mm: NDArray[np.float64],
+    radius_mm: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Centres (n, 3) under points of a liver's surface, for lesions of these radii (n,).
+
+    `inside_mm` (m, 3) are points all over the liver: those within `NEAR_MM` tell which way is in.
+    """
+    away = inside_mm[None] - surface_mm[:, None]
+    near = np.linalg.norm(away, axis=2) < NEAR_MM
+    inward = np.where(near[..., None], away, 0).sum(axis=1)
+    length = np.linalg.norm(inward, axis=1, keepdims=True)
+    inward = np.divide(inward, length, out=np.zeros_like(inward), where=length > 0)
+    depth = radius_mm * rng.uniform(*SUBCAPSULAR_DEPTH, len(surface_mm))
+    return np.asarray(surface_mm + inward * depth[:, None])
 
 
 @dataclass(frozen=True)

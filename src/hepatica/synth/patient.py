@@ -73,6 +73,8 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
     scan = _draw_scan(rng, anatomy, recipe)
     deformation = deform.draw(rng, scan, anatomy.liver_centre_mm)
     protocol, brightness, unsaturated = contrast.draw(rng, recipe)
+    mottle = tuple(rng.uniform(0.01, MOST_MOTTLE))
+    flaws = artefacts.draw(rng)
     return Patient(
         name=name,
         anatomy=anatomy,
@@ -83,7 +85,7 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
         unsaturated=unsaturated,
         fails=protocol is not None and protocol.fat == "saturated" and rng.random() < 0.12,
         spread=rng.uniform(-0.25, 0.25, len(Tissue)),
-        mottle=tuple(rng.uniform(0.01, MOST_MOTTLE)),
+        mottle=mottle,
         softness_mm=rng.uniform(0.3, 1.4),
         vessels=filaments.draw(rng),
         strands=filaments.draw(rng),
@@ -94,10 +96,20 @@ def draw(rng: np.random.Generator, anatomy: Anatomy, recipe: Recipe, name: str) 
             recipe,
             brightness,
             anatomy.shapes,
+            variation(mottle, flaws.noise),
         ),
-        artefacts=artefacts.draw(rng),
+        artefacts=flaws,
         seed=int(rng.integers(2**31)),
     )
+
+
+def variation(mottle: Sequence[float], noise: float) -> float:
+    """Deviation of a liver's signal from voxel to voxel, as a share of it.
+
+    Noise between knots has 0.55 of the deviation at them, and two thirds of a scanner's are
+    left by its filters.
+    """
+    return float(np.hypot(0.55 * np.linalg.norm(mottle), noise * 2 / 3))
 
 
 def draw_lesions(
@@ -107,10 +119,12 @@ def draw_lesions(
     recipe: Recipe,
     brightness: NDArray[np.float64],
     shapes: Sequence[Shape] = (),
+    variation: float = 0.0,
 ) -> tuple[lesions.Lesion, ...]:
     """Lesions about points (n, 3) in a liver and at its surface, in mm; none without points.
 
-    Look-alikes come first, so that no lesion's label is covered by what is not one.
+    Look-alikes come first, so that no lesion's label is covered by what is not one. The
+    lesions can be seen in a liver that varies by `variation`.
     """
     if not len(inside):
         return ()
@@ -132,8 +146,10 @@ def draw_lesions(
         rng, _pick(rng, inside, others), _pick(rng, surface, others), brightness
     )
     near = rng.random(n) < recipe.subcapsular
-    centres = np.where(near[:, None], _pick(rng, surface, n), _pick(rng, inside, n))
-    return fakes + lesion_kinds.draw(rng, centres, volumes, brightness, shapes)
+    radii = np.array([lesion_kinds.radius_mm(volume) for volume in volumes])
+    under = lesion_kinds.subcapsular(rng, _pick(rng, surface, n), inside, radii)
+    centres = np.where(near[:, None], under, _pick(rng, inside, n))
+    return fakes + lesion_kinds.draw(rng, centres, volumes, brightness, shapes, variation)
 
 
 def render(patient: Patient, grid: Geometry) -> tuple[Volume, NDArray[np.uint8], LabelMap]:
