@@ -3,7 +3,8 @@
 A mask's signed distance is brought onto a lattice of cubes along the voxel axes, smoothed
 by a fraction of a voxel along each of them, and cut at the level that encloses as many
 millilitres as the mask has. So a surface has no steps, even between thick slices, and
-smoothing costs no volume: neither a liver's nor that of a lesion of three voxels.
+smoothing costs no volume: neither a liver's nor that of a lesion of three voxels. Where a
+lobe ends in a tip of one or two voxels, nothing is smoothed away.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ PITCH_SHARE = 0.1
 #: ... within these limits.
 PITCH_MM = (0.1, 2.5)
 
-#: Standard deviation of the smoothing along each voxel axis, in voxels: more would cost the tip of
-#: a lobe that is one slice thick, ...
+#: Standard deviation of the smoothing along each voxel axis, in voxels ...
 SMOOTHING = 0.5
 #: ... and at the most this share of that diameter, and at least this share of the pitch.
 SMOOTHING_SHARE, SMOOTHING_PITCH = 0.12, 0.4
+#: How deep the lattice's nearest point to a voxel of a tip is inside at least, as a share of the
+#: pitch: a lattice that is coarser than a tip would miss it.
+TIP_DEPTH = 0.15
 
 #: The level is sought until the volume is this good, relative to the mask's.
 VOLUME_TOLERANCE = 5e-4
@@ -144,9 +147,10 @@ def smooth_body(mask: Mask, geometry: Geometry, *, pitch_mm: float | None = None
     field = onto(distance, lattice).voxels
     sigma_mm = np.minimum(SMOOTHING * geometry.spacing_mm, SMOOTHING_SHARE * diameter_mm)
     sigma_mm = np.maximum(sigma_mm, min(SMOOTHING_PITCH * pitch, SMOOTHING_SHARE * diameter_mm))
-    field = ndimage.gaussian_filter(field, sigma_mm / pitch, mode="nearest")
-    body = Body(field, lattice)
-    return Body(field - np.float32(_level(body, target_ml)), lattice)
+    smooth = ndimage.gaussian_filter(field, sigma_mm / pitch, mode="nearest")
+    _keep_tips(smooth, field, lattice, _thin(mask[box]), geometry.crop(box))
+    body = Body(smooth, lattice)
+    return Body(smooth - np.float32(_level(body, target_ml)), lattice)
 
 
 def vertex_normals(surface: Surface) -> NDArray[np.float64]:
@@ -163,15 +167,49 @@ def vertex_normals(surface: Surface) -> NDArray[np.float64]:
     return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
 
 
-def _signed_distance(mask: Mask, geometry: Geometry, pitch: float) -> Volume:
-    """Distance to the other side's nearest voxel, positive inside, with room on all sides."""
+def _thin(mask: Mask) -> Mask:
+    """What is at most two voxels thick and stands out from what is thicker: the tips of lobes."""
+    thick = ndimage.binary_opening(mask, np.ones((3, 3, 3)))
+    rest = mask & ~thick
+    far = rest & ~ndimage.binary_dilation(thick)
+    tips = ndimage.binary_propagation(far, mask=rest)
+    return np.asarray(tips & thick.any(), bool)
+
+
+def _keep_tips(
+    smooth: NDArray[np.float32],
+    field: NDArray[np.float32],
+    lattice: Geometry,
+    thin: Mask,
+    geometry: Geometry,
+) -> None:
+    """Give `smooth` back, in place, what smoothing took of `thin` parts: a lobe keeps its tip."""
+    if not thin.any():
+        return
+    pitch = float(lattice.spacing_mm[0])
+    share = onto(_padded(thin.astype(np.float32), geometry, pitch), lattice).voxels
+    smooth += np.clip(2 * share, 0, 1) * np.maximum(field - smooth, 0)
+    index = np.rint(lattice.to_index(geometry.to_patient(np.argwhere(thin)))).astype(int)
+    at = tuple(index.T)
+    smooth[at] = np.maximum(smooth[at], TIP_DEPTH * pitch)
+
+
+def _padded(values: NDArray[np.float32], geometry: Geometry, pitch: float) -> Volume:
+    """Values with zeros around them, which a lattice of that pitch has room in."""
     spare = np.ceil(3 + 4 * pitch / geometry.spacing_mm).astype(int)
-    padded = np.pad(mask, [(n, n) for n in spare])
+    padded = np.pad(values, [(n, n) for n in spare])
     affine = geometry.affine.copy()
     affine[:3, 3] = geometry.to_patient(-spare)
-    inside = ndimage.distance_transform_edt(padded, sampling=geometry.spacing_mm)
-    outside = ndimage.distance_transform_edt(~padded, sampling=geometry.spacing_mm)
-    return Volume((inside - outside).astype(np.float32), Geometry(padded.shape, affine))
+    return Volume(padded, Geometry(padded.shape, affine))
+
+
+def _signed_distance(mask: Mask, geometry: Geometry, pitch: float) -> Volume:
+    """Distance to the other side's nearest voxel, positive inside, with room on all sides."""
+    inside = _padded(mask.astype(np.float32), geometry, pitch)
+    spacing = geometry.spacing_mm
+    distance = ndimage.distance_transform_edt(inside.voxels, sampling=spacing)
+    distance -= ndimage.distance_transform_edt(inside.voxels == 0, sampling=spacing)
+    return Volume(distance.astype(np.float32), inside.geometry)
 
 
 def _lattice(geometry: Geometry, pitch: float) -> Geometry:
