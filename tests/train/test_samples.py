@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from hepatica.core.components import bounding_box
 from hepatica.core.errors import InputError
-from hepatica.core.volume import Volume
+from hepatica.core.volume import Label, Volume
 from hepatica.pipeline.preprocess import preprocess, widen
 from hepatica.train.augment import augment
 from hepatica.train.cohort import Cohort, Labelled
@@ -295,3 +295,14 @@ def test_another_seed_is_another_order_of_cases():
         return asked
 
     assert order(1) == order(1) != order(2)
+
+
+def test_stage_1_is_shown_scans_without_a_liver_and_stage_2_is_not(patients):
+    (stream,) = patients.streams
+    shown = [stream.sample(np.random.default_rng([8, n]), n, 0).target for n in range(40)]
+    without = np.mean([not (t == Label.PARENCHYMA).any() for t in shown])
+    assert 0 < without < 0.4
+    second = Synthetic(PLAIN, PLAN, 1, ())
+    for n in range(12):
+        target = second.sample(np.random.default_rng([8, n]), n, 0).target
+        assert (target == Label.PARENCHYMA).any()

@@ -40,6 +40,8 @@ class Recipe:
         Share of lesions at the liver's surface.
     look_alikes
         Share of livers with up to four things that are not metastases.
+    no_liver
+        Share of scans for stage 1 that show no liver; see `hepatica.synth.elsewhere`.
     """
 
     slice_mm: tuple[float, float] = (2.0, 6.0)
@@ -56,6 +58,7 @@ class Recipe:
     crowded: float = 0.0
     subcapsular: float = 0.3
     look_alikes: float = 0.5
+    no_liver: float = 0.0
 
     def in_phase(self, phase: str) -> Recipe:
         """The same recipe for one phase alone.
@@ -85,4 +88,5 @@ TRAINING = Recipe(
     even_sizes=0.5,
     crowded=0.6,
     look_alikes=0.65,
+    no_liver=0.12,
 )

@@ -11,7 +11,7 @@ import numpy as np
 from hepatica.core.geometry import Geometry
 from hepatica.model.plan import Plan
 from hepatica.pipeline.preprocess import network_grid, preprocess
-from hepatica.synth import patient
+from hepatica.synth import elsewhere, patient
 from hepatica.synth.anatomy import Anatomy
 from hepatica.synth.procedural import procedural_anatomy
 from hepatica.synth.recipe import COHORT, TRAINING
@@ -57,6 +57,10 @@ class Synthetic:
         """One patient, drawn with `rng`, as the stage's network sees it."""
         while True:
             drawn = patient.draw(rng, self._anatomy(rng), TRAINING, str(number))
+            if self._stage == 0 and rng.random() < TRAINING.no_liver:
+                if rng.random() < 0.5:
+                    return self._nothing(rng, drawn)
+                drawn = elsewhere.beyond(rng, drawn)
             scan = self._field_of_view(rng, drawn)
             if scan is not None:
                 break
@@ -65,6 +69,15 @@ class Synthetic:
         volume, target = patient.training_sample(drawn, scan, grid, stage.classes)
         known = tuple(range(len(stage.classes)))
         return Sample(preprocess(volume, stage).voxels, target, grid.voxel_ml, known)
+
+    def _nothing(self, rng: np.random.Generator, drawn: patient.Patient) -> Sample:
+        """A scan like that of `drawn` of something that is no abdomen."""
+        stage = self._plan.stages[0]
+        scan = patient.quick_scan(drawn, stage.spacing_mm or 0.0)
+        grid = network_grid(scan, stage)
+        image = preprocess(elsewhere.nothing(rng, scan), stage).voxels
+        known = tuple(range(len(stage.classes)))
+        return Sample(image, np.zeros(grid.shape, np.uint8), grid.voxel_ml, known)
 
     def case(self, number: int) -> Case:
         """A patient as a cohort has them: the paper's lesions, physics alone."""
