@@ -29,7 +29,7 @@ export function ComparePanel({ session }: { session: CaseSession }) {
       });
     }
     return () => void (gone = true);
-  }, [which, against, revision]);
+  }, [which, against, revision, session.references.value]);
   return (
     <section class="card" aria-labelledby="compare-title">
       <header><h2 id="compare-title">Compare</h2></header>

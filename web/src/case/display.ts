@@ -28,6 +28,12 @@ export function tilesOf(layout: Layout): Tile[] {
   ];
 }
 
+/** What this browser remembers of a choice. */
+function kept(name: string, otherwise: boolean): boolean {
+  const said = localStorage.getItem(name);
+  return said === null ? otherwise : said === "true";
+}
+
 export class Display {
   readonly which = signal<Which>("ai");
   readonly against = signal<Which | null>(null);
@@ -35,6 +41,8 @@ export class Display {
   readonly overlay = signal(true);
   readonly opacity = signal(0.45);
   readonly outline = signal(false);
+  readonly hatched = signal(kept("hatched", true));
+  readonly radiological = signal(kept("radiological", true));
   readonly layout = signal<Layout>("four");
   readonly window = signal<Window>({ low: 0, high: 1 });
   readonly ready = signal(false);
@@ -56,6 +64,7 @@ export class Display {
   attach(viewer: Viewer): void {
     this.viewer = viewer;
     viewer.onDraw = () => this.drawn.value++;
+    viewer.setRadiological(this.radiological.value);
     viewer.layout(tilesOf(this.layout.value));
     viewer.jump(this.middle());
     this.looks();
@@ -73,6 +82,11 @@ export class Display {
     return this.viewer?.brightness(index) ?? 0;
   }
 
+  /** The label shown at a voxel; null in a comparison. */
+  labelAt(index: number): Label | null {
+    return this.shown && !this.against.value ? (this.shown[index] as Label) : null;
+  }
+
   /** Show a map; with `against` the voxels where the two differ. */
   async choose(which: Which, against: Which | null = null): Promise<void> {
     const measured = this.which.value;
@@ -80,7 +94,7 @@ export class Display {
     this.against.value = against;
     this.looks();
     await this.showMap();
-    if (measured !== which) await this.session.measure();
+    if (measured !== which) await this.session.lesions.measure();
   }
 
   /** The working copy has changed. */
@@ -129,8 +143,31 @@ export class Display {
       // The liver is large: it stays under the lesions' strength.
       looks.push({ colour, alpha: hidden ? 0 : this.against.value || n > 0 ? 1 : 0.6 });
     });
-    const opacity = !this.overlay.value ? 0 : this.outline.value ? 0.0001 : this.opacity.value;
-    this.viewer?.setLooks(looks, opacity, this.outline.value && this.overlay.value);
+    const opacity = this.overlay.value ? this.opacity.value : 0;
+    const outline = this.outline.value && this.overlay.value;
+    this.viewer?.setLooks(looks, opacity, outline, this.hatched.value);
+  }
+
+  toggleOverlay(): void {
+    this.overlay.value = !this.overlay.value;
+    this.looks();
+  }
+
+  toggleOutline(): void {
+    this.outline.value = !this.outline.value;
+    this.looks();
+  }
+
+  toggleHatch(): void {
+    this.hatched.value = !this.hatched.value;
+    localStorage.setItem("hatched", String(this.hatched.value));
+    this.looks();
+  }
+
+  toggleSides(): void {
+    this.radiological.value = !this.radiological.value;
+    localStorage.setItem("radiological", String(this.radiological.value));
+    this.viewer?.setRadiological(this.radiological.value);
   }
 
   jump(voxel: Vector): void {
