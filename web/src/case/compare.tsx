@@ -69,6 +69,9 @@ export function ComparePanel({ session }: { session: CaseSession }) {
             <li><span class="swatch" data-difference="3" /> in both, another label</li>
           </ul>
           <Scores scores={scores} />
+          {scores && scores.changed_voxels > 0 && (
+            <button onClick={() => display.showWorst()}>Go to where they differ most</button>
+          )}
         </>
       )}
       <p class="muted">

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Which } from "../api/types";
 import { DIFFERENCE_COLOURS, LESION_COLOUR, LIVER_COLOUR } from "../viewer/colours";
+import { worstPlace } from "../edit/difference";
 import type { Look, SliceName, SurfaceLook, Tile, Viewer } from "../viewer/niivue";
 import { surfaceOf } from "../viewer/surface";
 import { presets, type Window } from "../viewer/window";
@@ -51,6 +52,9 @@ export class Display {
   readonly pane = signal<SliceName>("axial");
   viewer: Viewer | null = null;
   private shown: Uint8Array | null = null;
+  /** What is shown is where two maps differ. */
+  private differs = false;
+  private turn = 0;
   private surfaceTimer: ReturnType<typeof setTimeout> | null = null;
   private windowAsked = false;
 
@@ -84,7 +88,7 @@ export class Display {
 
   /** The label shown at a voxel; null in a comparison. */
   labelAt(index: number): Label | null {
-    return this.shown && !this.against.value ? (this.shown[index] as Label) : null;
+    return this.shown && !this.differs ? (this.shown[index] as Label) : null;
   }
 
   /** Show a map; with `against` the voxels where the two differ. */
@@ -108,6 +112,13 @@ export class Display {
     }
     this.viewer?.show(this.session.editor.labels, box);
     this.surfacesSoon();
+  }
+
+  /** Go to where a comparison has the most to show, in axial slices. */
+  showWorst(): void {
+    if (!this.viewer || !this.shown || !this.differs) return;
+    const place = worstPlace(this.session.grid, this.shown, this.viewer.axisOf("axial"));
+    if (place) this.jump(place);
   }
 
   setWindow(window: Window): void {
@@ -183,10 +194,14 @@ export class Display {
   private async showMap(): Promise<void> {
     const { which, against, session } = this;
     await session.trying(async () => {
-      const map = against.value
-        ? await session.differenceOf(which.value, against.value)
+      const turn = ++this.turn;
+      const other = against.value;
+      const map = other
+        ? await session.differenceOf(which.value, other)
         : await session.map(which.value);
+      if (turn !== this.turn) return; // another was chosen while this one came
       this.shown = map;
+      this.differs = other !== null;
       this.viewer?.show(map);
       this.surfacesSoon();
     });

@@ -49,7 +49,7 @@ export function ToolPanel({ session }: { session: CaseSession }) {
   const { tools } = session;
   const tool = tools.tool.value;
   return (
-    <section class="card" aria-labelledby="tool-title">
+    <section class="card tool-card" aria-labelledby="tool-title">
       <header>
         <h2 id="tool-title">{TOOL_NAMES[tool]}</h2>
         {session.busy.value && <span class="muted" role="status">{session.busy.value}…</span>}

@@ -6,10 +6,16 @@
  * every zoom and on every grid, and never finer than a lesion of a few voxels.
  */
 
-/** From stripe to stripe, and how wide they are: CSS pixels across. */
-const HATCH = { period: 7, width: 2.2 };
+/**
+ * CSS pixels across: from stripe to stripe, and of a stripe its light and its dark part, so that it
+ * stands out from bright and from dark tissue alike.
+ */
+const STRIPES = { period: 7, light: 2, dark: 1.3 };
 /** Width of an outline, CSS pixels. */
 const OUTLINE = 1.5;
+
+/** A number as GLSL takes it. */
+const float = (x: number) => x.toFixed(3);
 
 /**
  * NiiVue's names (it finds uniforms declared one by one): `volume` and `drawing` are textures of the
@@ -33,19 +39,21 @@ float labelAt(vec3 place) {
 }
 
 // Between two labels the higher one draws the line: a lesion does not cut a hole into its liver.
-bool atEdge(float label) {
-  vec3 x = dFdx(texPos) * ${OUTLINE.toFixed(1)} * pixel;
-  vec3 y = dFdy(texPos) * ${OUTLINE.toFixed(1)} * pixel;
+bool atEdge(float label, vec3 x, vec3 y) {
   return labelAt(texPos - x) < label || labelAt(texPos + x) < label
     || labelAt(texPos - y) < label || labelAt(texPos + y) < label;
 }
 
-bool onStripe(float label) {
+// CSS pixels from where a stripe starts.
+float acrossStripes(float label) {
   float along = label < 2.5 ? gl_FragCoord.x - gl_FragCoord.y : gl_FragCoord.x + gl_FragCoord.y;
-  return mod(along / pixel, ${HATCH.period.toFixed(1)} * sqrt(2.0)) < ${HATCH.width.toFixed(1)} * sqrt(2.0);
+  return mod(along / pixel / sqrt(2.0), ${float(STRIPES.period)});
 }
 
 void main() {
+  // Derivatives are only defined before the ways part.
+  vec3 x = dFdx(texPos) * ${float(OUTLINE)} * pixel;
+  vec3 y = dFdy(texPos) * ${float(OUTLINE)} * pixel;
   color = vec4(texture(volume, texPos).rgb, 1.0);
   float label = labelAt(texPos);
   if (label < 0.5) return;
@@ -53,11 +61,13 @@ void main() {
   vec4 look = texture(colormap, vec2((label + 0.5) / 256.0, (rows - 0.5) / rows));
   bool outlined = drawRimOpacity >= 0.0;
   float alpha = look.a * (outlined ? drawRimOpacity : drawOpacity);
-  if (outlined && !atEdge(label)) alpha = 0.0;
-  // Stripes break an outline; in an area they are stronger, and more of the image is seen between.
+  if (outlined && !atEdge(label, x, y)) return;
   if (hatched && label > 1.5) {
-    if (outlined) alpha = onStripe(label) ? 0.0 : alpha;
-    else alpha = onStripe(label) ? min(1.0, 1.7 * alpha) : 0.8 * alpha;
+    float across = acrossStripes(label);
+    if (outlined) alpha *= across < ${float(STRIPES.light)} ? 0.0 : 1.0;
+    else if (across < ${float(STRIPES.light)}) alpha = min(1.0, 1.7 * alpha);
+    else if (across < ${float(STRIPES.light + STRIPES.dark)}) look.rgb *= 0.15;
+    else alpha *= 0.8;
   }
   color.rgb = mix(color.rgb, look.rgb, alpha);
 }`;
