@@ -13,6 +13,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "brush", name: "Brush", group: "Tools", key: "B" },
   { id: "eraser", name: "Eraser", group: "Tools", key: "E" },
   { id: "threshold", name: "Threshold brush", group: "Tools", key: "T" },
+  { id: "fill", name: "Outline and fill", group: "Tools", key: "F" },
   { id: "grow", name: "Grow from a click", group: "Tools", key: "G" },
   { id: "sphere", name: "Disc or ball", group: "Tools", key: "D" },
   { id: "smaller", name: "Smaller brush", group: "Tools", key: "[" },

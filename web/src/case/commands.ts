@@ -13,7 +13,7 @@ const ARROWS: Record<string, [number, number]> = {
   left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1],
 };
 const EDITING = new Set([
-  "navigate", "brush", "eraser", "threshold", "grow", "sphere", "smaller", "larger", "label1",
+  "navigate", "brush", "eraser", "threshold", "fill", "grow", "sphere", "smaller", "larger", "label1",
   "label2", "inside", "dab", "undo", "redo", "save", "tick", "join", "notlesion",
 ]);
 

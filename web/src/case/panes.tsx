@@ -64,7 +64,7 @@ function Over({ session, correcting, name }: {
   }, []);
   display.drawn.value; // follow each drawing
   const tiles = display.viewer?.tiles() ?? [];
-  const painting = correcting && (tools.paints || tools.tool.value === "grow");
+  const painting = correcting && tools.paints;
   return (
     <div
       ref={layer} class={`over${painting ? " painting" : ""}`} tabIndex={0} role="application"
@@ -90,7 +90,8 @@ function Over({ session, correcting, name }: {
           {pane !== "3d" && <Crosshair session={session} pane={pane} left={l} top={t} />}
         </div>
       ))}
-      <Cursor session={session} pointer={p} painting={painting && tools.paints} />
+      <Cursor session={session} pointer={p} painting={painting} />
+      <Outline session={session} pointer={p} />
     </div>
   );
 }
@@ -144,6 +145,22 @@ function Crosshair({ session, pane, left, top }: {
   return (
     <svg class="crosshair" aria-hidden="true" data-x={at[0]} data-y={at[1]} data-pane={pane}>
       <path d={`M0 ${y}H${x - GAP}M${x + GAP} ${y}H9999M${x} 0V${y - GAP}M${x} ${y + GAP}V9999`} />
+    </svg>
+  );
+}
+
+/** The line that is being drawn, and how it would be closed. */
+function Outline({ session, pointer }: { session: CaseSession; pointer: Pointer }) {
+  const drawn = pointer.line.value;
+  const { viewer } = session.display;
+  session.display.drawn.value;
+  if (!drawn || !viewer) return null;
+  const places = drawn.points.map((point) => viewer.placeOf(drawn.pane, point));
+  const line = places.filter((place) => place !== null).join(" ");
+  return (
+    <svg class="cursor line" data-label={session.tools.writes} aria-hidden="true">
+      <polygon class="halo" points={line} />
+      <polygon points={line} />
     </svg>
   );
 }

@@ -10,7 +10,7 @@ import { WholeMapTools } from "./wholemap";
 
 const TOOLS: [ToolName, IconName][] = [
   ["navigate", "navigate"], ["brush", "brush"], ["eraser", "eraser"],
-  ["threshold", "threshold"], ["grow", "grow"],
+  ["threshold", "threshold"], ["fill", "fill"], ["grow", "grow"],
 ];
 
 export function ToolBar({ session }: { session: CaseSession }) {
@@ -60,6 +60,7 @@ export function ToolPanel({ session }: { session: CaseSession }) {
       {tool !== "navigate" && tool !== "eraser" && <LabelChoice session={session} />}
       {tools.paints && <BrushSize session={session} />}
       {tool === "threshold" && <Threshold session={session} />}
+      {tool === "fill" && <FillSettings session={session} />}
       {tool === "grow" && <GrowSettings session={session} />}
       {tool !== "navigate" && (
         <label class="check">
@@ -148,6 +149,22 @@ function Threshold({ session }: { session: CaseSession }) {
       <button onClick={() => (range.value = brightnessAround(session) ?? range.value)}>
         As around the crosshair
       </button>
+    </>
+  );
+}
+
+function FillSettings({ session }: { session: CaseSession }) {
+  const { cuts } = session.tools;
+  return (
+    <>
+      <div class="row">
+        <span class="field">Inside</span>
+        <div class="segments" role="group" aria-label="What becomes of the inside">
+          <button aria-pressed={!cuts.value} onClick={() => (cuts.value = false)}>Fill</button>
+          <button aria-pressed={cuts.value} onClick={() => (cuts.value = true)}>Cut out</button>
+        </div>
+      </div>
+      <p class="muted">Draw a line round it in a slice; where you let go it is closed.</p>
     </>
   );
 }
