@@ -101,6 +101,25 @@ def test_lesions_are_walked_through_and_refused_by_keys_alone(two_balls, app):
     assert looked.locator("td.num").first.inner_text() == second
 
 
+def test_of_many_lesions_the_one_looked_at_is_in_sight(both):
+    desk = both
+    desk.look("plain", "Correct")
+    desk.start_again()
+    desk.brush(3)
+    for _ in range(14):
+        desk.press("Enter", *["ArrowDown"] * 3)
+    desk.save()
+    measured(desk)
+    assert rows(desk).count() >= 12
+    table = desk.page.get_by_role("region", name="Table of lesions")
+    for key in "pnp":  # the last, the first, the last
+        desk.press(key)
+        desk.settle()
+        row, box = desk.page.locator("tr[aria-current=true]").bounding_box(), table.bounding_box()
+        assert box["y"] - 1 <= row["y"]
+        assert row["y"] + row["height"] <= box["y"] + box["height"] + 1
+
+
 def test_a_reference_is_measured_and_compared(both, app, tmp_path):
     desk = both
     desk.look("plain")

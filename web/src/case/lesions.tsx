@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import type { Finding, Which } from "../api/types";
 import { keyOf } from "../app/hotkeys";
 import { DASH, number } from "../parts/format";
@@ -14,6 +15,11 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
   const { list } = lesions;
   const unsaved = session.saveState.value !== "saved";
   const measuring = lesions.measuring.value;
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const row = box.current?.querySelector<HTMLElement>("[aria-current]");
+    if (row) keepInSight(box.current as HTMLElement, row);
+  }, [lesions.current.value, list.length]);
   return (
     <section class="card" aria-labelledby="lesions-title">
       <header>
@@ -27,7 +33,10 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
         <div><dt>Tumour</dt><dd>{number(said?.tumour_ml, (said?.tumour_ml ?? 0) < 10 ? 2 : 1)} ml</dd></div>
         <div><dt>Lesions</dt><dd>{said ? list.length : DASH}</dd></div>
       </dl>
-      <div class="lesions" tabIndex={0} role="region" aria-label="Table of lesions" aria-busy={measuring}>
+      <div
+        ref={box} class="lesions" tabIndex={0} role="region" aria-label="Table of lesions"
+        aria-busy={measuring}
+      >
         <table>
           <caption id="lesions-caption" class="unseen">{spoken(session)}</caption>
           <thead>
@@ -60,6 +69,14 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
       {editable && <Judging session={session} />}
     </section>
   );
+}
+
+/** Scroll the table alone: the page around it stays, and with it the slices. */
+function keepInSight(box: HTMLElement, row: HTMLElement): void {
+  const head = box.querySelector("thead")?.offsetHeight ?? 0;
+  const [top, bottom] = [row.offsetTop - head, row.offsetTop + row.offsetHeight];
+  if (top < box.scrollTop) box.scrollTop = top;
+  else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
 }
 
 /** What is done with lesions as a whole, and what came of it. */

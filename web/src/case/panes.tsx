@@ -105,7 +105,8 @@ function SliceNumber({ session, pane }: { session: CaseSession; pane: SliceName 
   const mm = session.grid.world(viewer!.crosshair)[axis];
   return (
     <span class="slice-number">
-      {at[0]} / {at[1]}<br />{sides[mm < 0 ? 0 : 1]} {Math.abs(mm).toFixed(1)} mm
+      {at[0]} / {at[1]}
+      <span class="slice-mm">{sides[mm < 0 ? 0 : 1]} {Math.abs(mm).toFixed(1)} mm</span>
     </span>
   );
 }

@@ -164,7 +164,7 @@ function FillSettings({ session }: { session: CaseSession }) {
           <button aria-pressed={cuts.value} onClick={() => (cuts.value = true)}>Cut out</button>
         </div>
       </div>
-      <p class="muted">Draw a line round it in a slice; where you let go it is closed.</p>
+      <p class="muted">Draw round it; letting go closes the line.</p>
     </>
   );
 }
