@@ -110,7 +110,8 @@ def test_of_many_lesions_the_one_looked_at_is_in_sight(both):
         desk.press("Enter", *["ArrowDown"] * 3)
     desk.save()
     measured(desk)
-    assert rows(desk).count() >= 12
+    count = rows(desk).count()
+    assert count >= 12
     table = desk.page.get_by_role("region", name="Table of lesions")
     for key in "pnp":  # the last, the first, the last
         desk.press(key)
@@ -118,6 +119,17 @@ def test_of_many_lesions_the_one_looked_at_is_in_sight(both):
         row, box = desk.page.locator("tr[aria-current=true]").bounding_box(), table.bounding_box()
         assert box["y"] - 1 <= row["y"]
         assert row["y"] + row["height"] <= box["y"] + box["height"] + 1
+
+    # A larger one comes before the last: that one stays looked at and ticked.
+    desk.press("m")
+    desk.brush(12, ball=True)
+    desk.press(*["ArrowRight"] * 12, "Enter")
+    desk.save()
+    measured(desk)
+    assert rows(desk).count() == count + 1
+    assert desk.page.locator("tr[aria-current=true]").get_attribute("data-lesion") == str(count + 1)
+    assert desk.page.get_by_role("checkbox", name=f"Join lesion {count + 1}").is_checked()
+    assert desk.page.get_by_role("checkbox", checked=True, name="Join lesion").count() == 1
 
 
 def test_a_reference_is_measured_and_compared(both, app, tmp_path):

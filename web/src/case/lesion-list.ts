@@ -43,16 +43,21 @@ export class LesionList {
     if (turn === this.turn) this.measuring.value = false;
   }
 
-  /** The same lesion stays the one looked at, whatever its number has become. */
+  /** Lesions stay looked at and ticked, whatever their numbers have become. */
   private take(said: Findings, shown: Which): void {
-    const at = this.list.findIndex((finding) => finding.id === this.current.peek());
-    const looked = this.list[at]?.centre_voxel.join();
+    const { list } = this;
+    const at = list.findIndex((finding) => finding.id === this.current.peek());
+    const placeOf = (finding?: Finding) => finding?.centre_voxel.join();
+    const now = (id: number | null) => {
+      const place = placeOf(list.find((finding) => finding.id === id));
+      return said.findings.find((finding) => placeOf(finding) === place)?.id ?? null;
+    };
+    this.current.value = now(this.current.peek());
+    if (at >= 0) this.gone = at;
+    this.ticked.value = new Set([...this.ticked.peek()].map(now).filter((id) => id !== null));
     this.findings.value = said;
-    this.ticked.value = new Set();
     if (this.measured !== shown) this.words.value = "";
     this.measured = shown;
-    this.current.value = this.list.find((f) => f.centre_voxel.join() === looked)?.id ?? null;
-    if (at >= 0) this.gone = at;
   }
 
   show(finding: Finding): void {

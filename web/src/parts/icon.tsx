@@ -21,11 +21,9 @@ const PATHS = {
   lock: "M5 9h10v8H5zM7 9V6.500a3 3 0 0 1 6 0V9",
   unlock: "M5 9h10v8H5zM7 9V6.500a3 3 0 0 1 5.700-1.300",
   bin: "M4 5.500h12M8 5.500v-2h4v2M5.500 5.500l.7 11.500h7.600l.7-11.500M8.500 8.500v5.500M11.500 8.500v5.500",
-  liverOnly: "M4 10.500l4 4 8-9",
   close: "M5 5l10 10M15 5 5 15",
   refresh: "M16 6.500A7 7 0 1 0 17 10M16.500 3v3.700h-3.700",
   stop: "M5.500 5.500h9v9h-9z",
-  target: "M10 3a7 7 0 1 0 .01 0M10 .8v4M10 15.200v4M.8 10h4M15.200 10h4",
 } as const;
 
 export type IconName = keyof typeof PATHS;
