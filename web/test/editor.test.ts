@@ -3,7 +3,7 @@ import { Editor } from "../src/edit/editor";
 import { encode, replay } from "../src/edit/delta";
 import { FREE, ruled, type Rules } from "../src/edit/rules";
 import { pieceAt } from "../src/edit/lesion";
-import { difference } from "../src/edit/difference";
+import { difference, worstPlace } from "../src/edit/difference";
 import type { Label } from "../src/volume/labels";
 import type { Vector } from "../src/volume/grid";
 import { OBLIQUE, PLAIN } from "./grids";
@@ -183,4 +183,26 @@ it("a difference says which map has the voxel", () => {
   expect([...map]).toEqual([0, 1, 2, 3, 0]);
   expect(changed).toBe(3);
   expect(() => difference(new Uint8Array(1), new Uint8Array(2))).toThrow("different size");
+});
+
+describe("where a comparison has the most to show", () => {
+  it("is in the fullest slice, in the middle of what differs there", () => {
+    const map = new Uint8Array(PLAIN.count);
+    const put = (...at: Vector) => (map[PLAIN.index(...at)] = 1);
+    for (let i = 10; i <= 14; i++) put(i, 7, 5);
+    for (let i = 20; i <= 22; i++) put(i, 7, 9);
+    expect(worstPlace(PLAIN, map, 2)).toEqual([12, 7, 5]);
+    expect(worstPlace(PLAIN, map, 0)).toEqual([10, 7, 5]); // one in each: the first
+  });
+
+  it("is a voxel that differs, also of two that lie apart", () => {
+    const map = new Uint8Array(OBLIQUE.count);
+    map[OBLIQUE.index(2, 3, 4)] = map[OBLIQUE.index(40, 30, 4)] = 2;
+    const [i, j, k] = worstPlace(OBLIQUE, map, 2) as Vector;
+    expect(map[OBLIQUE.index(i, j, k)]).toBe(2);
+  });
+
+  it("is nowhere where nothing differs", () => {
+    expect(worstPlace(PLAIN, new Uint8Array(PLAIN.count), 1)).toBeNull();
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Grid, union, type Vector } from "../src/volume/grid";
+import { Grid, inWords, union, type Vector } from "../src/volume/grid";
 import { OBLIQUE, PLAIN, SHEARED } from "./grids";
 
 describe.each([["plain", PLAIN], ["oblique", OBLIQUE], ["sheared", SHEARED]])("a %s grid", (_, grid) => {
@@ -54,3 +54,15 @@ it("joins boxes, the empty one too", () => {
   expect(union(null, box)).toEqual(box);
   expect(union(box, { low: [0, 9, 3], high: [0, 9, 9] })).toEqual({ low: [0, 2, 3], high: [4, 9, 9] });
 });
+
+describe("a place in words", () => {
+  it("names the side of each axis, of RAS millimetres", () => {
+    expect(inWords([12, -5.46, 0])).toBe("R 12.0, P 5.5, S 0.0 mm");
+    expect(inWords([-1, 2, -300])).toBe("L 1.0, A 2.0, I 300.0 mm");
+  });
+});
+
+it.each([["plain", PLAIN, 1], ["oblique", OBLIQUE, 0.9 * 1.3 * 3.5], ["sheared", SHEARED, 1.1 * 3 + 0.4 * 0.06]])(
+  "a voxel of a %s grid has a volume, whichever hand it is of",
+  (_, grid, mm3) => expect(grid.voxelMm3).toBeCloseTo(mm3, 6),
+);

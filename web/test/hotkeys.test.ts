@@ -30,7 +30,7 @@ describe("keys", () => {
 
   it("mean their commands, but not while typing", () => {
     expect(commandOf(press("b"))).toBe("brush");
-    expect(commandOf(press("b", {}, "input"))).toBeNull();
+    expect(commandOf(press("b", {}, "input[type=text]"))).toBeNull();
     expect(commandOf(press("Z", { ctrlKey: true, shiftKey: true }))).toBe("redo");
     expect(commandOf(press("q"))).toBeNull();
   });
@@ -39,6 +39,14 @@ describe("keys", () => {
     expect(commandOf(press("Enter"))).toBe("dab");
     expect(commandOf(press("Enter", {}, "button"))).toBeNull();
     expect(commandOf(press("b", {}, "button"))).toBe("brush");
+  });
+
+  it("go on after a tick or a slider, which keep only the keys that they need", () => {
+    expect(commandOf(press("j", {}, "input[type=checkbox]"))).toBe("join");
+    expect(commandOf(press(" ", {}, "input[type=checkbox]"))).toBeNull();
+    expect(commandOf(press("b", {}, "input[type=range]"))).toBe("brush");
+    expect(commandOf(press("ArrowLeft", {}, "input[type=range]"))).toBeNull();
+    expect(commandOf(press("ArrowLeft"))).toBe("left");
   });
 
   it("can be changed, never to one that is taken, and the change is kept", () => {

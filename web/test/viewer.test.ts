@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Orientation } from "../src/viewer/orientation";
 import { surfaceOf, type Surface } from "../src/viewer/surface";
+import { rulerMm } from "../src/viewer/ruler";
 import { dragged, presets } from "../src/viewer/window";
 import type { Grid, Vector } from "../src/volume/grid";
 import { OBLIQUE, PLAIN, SHEARED } from "./grids";
@@ -117,5 +118,18 @@ describe("windows", () => {
     expect(wider).toEqual({ low: -10, high: 110 });
     const thin = dragged({ low: 0, high: 100 }, -10_000, 0, 600);
     expect(thin.high - thin.low).toBeCloseTo(0.6);
+  });
+});
+
+describe("the ruler", () => {
+  it("is round, and takes at most a quarter of the pane", () => {
+    expect(rulerMm(1.7, 560)).toBe(50);
+    expect(rulerMm(10, 560)).toBe(10);
+    expect(rulerMm(1, 200)).toBe(50);
+  });
+
+  it("is there at any zoom", () => {
+    expect(rulerMm(500, 300)).toBe(1);
+    expect(rulerMm(0.1, 4000)).toBe(200);
   });
 });

@@ -80,6 +80,12 @@ class Desk:
         x, y = (float(cross.get_attribute(f"data-{side}")) for side in "xy")
         return box["x"] + x, box["y"] + y
 
+    def pixels_per_mm(self, pane: str) -> float:
+        """By the ruler in the corner of a pane."""
+        there = self.page.locator(".pane").filter(has=self.page.locator(f"[data-pane={pane}]"))
+        ruler = there.locator(".ruler")
+        return float(ruler.bounding_box()["width"]) / float(ruler.inner_text().split()[0])
+
     def slices(self) -> dict[str, int]:
         """The slice shown in each pane, counted from 1 as the page does."""
         self.settle()

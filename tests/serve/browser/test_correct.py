@@ -105,6 +105,49 @@ def test_a_stroke_of_the_mouse_covers_its_way(both, app, name):
     assert (voxels(app.corrected(name))[plane & (nearest < 8 - slack)] == 2).all()
 
 
+@CASES
+def test_an_outline_is_filled_or_cut_out(both, app, name):
+    desk = both
+    desk.look(name, "Correct")
+    desk.start_again()
+    ai = app.ai(name)
+    at = here(desk, ai)
+    x, y = desk.crosshair()
+    half, pixel = 30, 1 / desk.pixels_per_mm("axial")
+    draw = [(-half, -half), (half, -half), (half, half), (-half, half)]
+    desk.press("f")
+
+    def outline():
+        desk.page.mouse.move(x + draw[0][0], y + draw[0][1])
+        desk.page.mouse.down()
+        for dx, dy in draw[1:]:
+            desk.page.mouse.move(x + dx, y + dy, steps=5)
+        desk.page.mouse.up()
+        desk.save()
+        return voxels(app.corrected(name))
+
+    filled = outline()
+    distance = millimetres_from(ai, at)
+    axis = head_foot(ai)
+    plane = np.indices(ai.shape)[axis] == at[axis]
+    slack = 2.5  # mm: half a voxel, and a pixel
+    assert (filled[plane & (distance < half * pixel - slack)] == 2).all()
+    far = ~plane | (distance > half * pixel * np.sqrt(2) + slack)
+    np.testing.assert_array_equal(filled[far], voxels(ai)[far])
+    others = [n for n in range(3) if n != axis]
+    sides = np.linalg.norm(ai.affine[:3, :3], axis=0)[others]
+    expected = (2 * half * pixel) ** 2 / sides.prod()
+    assert (filled[plane & ~far] == 2).sum() == pytest.approx(expected, rel=0.1)
+
+    desk.page.get_by_role("button", name="Cut out").click()
+    cut = outline()
+    assert ((filled == 2) & (cut == 0)).sum() == pytest.approx(expected, rel=0.1)
+    np.testing.assert_array_equal(cut[far], voxels(ai)[far])
+    desk.press("Control+z", "Control+z")
+    desk.save()
+    np.testing.assert_array_equal(voxels(app.corrected(name)), voxels(ai))
+
+
 def test_a_lesion_is_jumped_to_and_judged(both, app):
     desk = both
     desk.look("askew", "Correct")

@@ -25,7 +25,7 @@ def test_grow_fills_what_is_as_bright_and_undo_takes_it_back(correcting, app):
     desk.press("g")
     desk.panes.focus()
     desk.press("Enter")
-    desk.page.get_by_role("button", name="Undo").and_(desk.page.locator(":enabled")).wait_for()
+    desk.page.get_by_text("voxels changed.").wait_for(state="attached")
     desk.save()
     grown = voxels(app.corrected("askew"))
     assert (grown != ai).any()
@@ -93,6 +93,15 @@ def test_files_are_written_and_come_as_one_zip(both, app, tmp_path):
     with desk.page.expect_download() as download:
         written.get_by_role("link").first.click()
     assert download.value.suggested_filename in [name.rsplit("/", 1)[-1] for name in names]
+
+
+def test_dicom_files_are_not_offered_to_what_came_from_no_series(both):
+    desk = both
+    desk.look("plain", "Export")
+    desk.page.get_by_label("Label map (NIfTI)").wait_for()
+    assert desk.page.get_by_label("DICOM segmentation").is_disabled()
+    assert desk.page.get_by_label("Label map (NIfTI)").is_enabled()
+    assert desk.page.get_by_text("came from no DICOM series").is_visible()
 
 
 def test_the_record_comes_as_the_table_that_evaluate_reads(correcting, tmp_path):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 NOTICE = "Research use only. Not for diagnosis, treatment or surgical decisions."
-SCREENS = ["Worklist", "Case", "Correct", "Export", "Keys"]
+SCREENS = ["Worklist", "Case", "Correct", "Export", "Keys", "Model"]
 
 
 def show(desk, screen):
     if screen == "Keys":
         desk.page.get_by_role("button", name="Keyboard shortcuts").click()
         desk.page.get_by_role("dialog").wait_for()
+    elif screen == "Model":
+        desk.page.get_by_role("button", name="Model:").click()
+        desk.page.get_by_role("dialog").get_by_text("Model card").wait_for()
     elif screen != "Worklist":
         desk.look("plain", screen)
     if screen == "Export":
@@ -41,10 +44,8 @@ def test_every_view_says_what_it_is_not_for(both, screen):
 def test_the_patients_right_is_on_the_left(both, name):
     desk = both
     desk.look(name)
-    for pane, sides in {"axial": "RLAP", "coronal": "RLSI"}.items():
-        there = desk.page.locator(".pane").filter(has=desk.page.locator(f"[data-pane={pane}]"))
-        letters = there.locator(".letter").all_inner_texts()
-        assert "".join(letters) == sides
+    for pane, sides in {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}.items():
+        assert letters(desk, pane) == sides
     before, (x, _) = desk.slices()["sagittal"], desk.crosshair()
     desk.panes.focus()
     desk.press("ArrowLeft")
@@ -52,6 +53,56 @@ def test_the_patients_right_is_on_the_left(both, name):
     # Sagittal slices are numbered towards the patient's right (RAS).
     assert desk.slices()["sagittal"] == before + 1
     assert desk.crosshair()[0] < x
+
+
+@pytest.mark.parametrize("name", ["plain", "askew"])
+def test_the_patients_right_can_be_on_the_right(both, name):
+    desk = both
+    desk.look(name)
+    desk.page.get_by_label("Patient's right on the left").uncheck()
+    desk.settle()
+    for pane, sides in {"axial": "LRAP", "coronal": "LRSI", "sagittal": "APSI"}.items():
+        assert letters(desk, pane) == sides
+    desk.panes.focus()
+    for pane in ("axial", "coronal", "sagittal"):
+        before, (x, y) = desk.slices(), desk.crosshair(pane)
+        desk.press("ArrowLeft")
+        near = desk.crosshair(pane)
+        assert near[0] < x
+        assert near[1] == pytest.approx(y, abs=1)
+        desk.page.mouse.click(x, y)  # what is under the pointer is still what is clicked
+        assert desk.slices() == before
+        desk.press("x")  # the arrow keys' next slices
+    desk.page.reload()  # it is remembered
+    desk.page.locator(".panes[data-ready=true]").wait_for(timeout=120_000)
+    desk.page.locator(".crosshair[data-pane=axial]").wait_for()
+    assert letters(desk, "axial") == "LRAP"
+
+
+def letters(desk, pane):
+    there = desk.page.locator(".pane").filter(has=desk.page.locator(f"[data-pane={pane}]"))
+    return "".join(there.locator(".letter").all_inner_texts())
+
+
+def test_letters_and_crosshairs_follow_a_window_that_is_resized(both):
+    desk = both
+    desk.look("plain")
+    desk.crosshair()
+    desk.page.set_viewport_size({"width": 900, "height": 700})
+    desk.settle()
+    whole = desk.panes.bounding_box()
+    panes = desk.page.locator(".pane")
+    boxes = [panes.nth(n).bounding_box() for n in range(panes.count())]
+    assert len(boxes) == 4
+    assert max(b["x"] + b["width"] for b in boxes) == pytest.approx(
+        whole["x"] + whole["width"], abs=3
+    )
+    assert max(b["y"] + b["height"] for b in boxes) == pytest.approx(
+        whole["y"] + whole["height"], abs=3
+    )
+    before = desk.slices()
+    desk.page.mouse.click(*desk.crosshair())
+    assert desk.slices() == before
 
 
 def test_the_keyboard_alone_opens_corrects_and_accepts(both):

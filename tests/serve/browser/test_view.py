@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 
 @pytest.fixture
@@ -85,3 +89,30 @@ def test_a_comparison_names_the_voxels_that_differ(both):
     against.get_by_role("button", name="AI").click()
     words = desk.page.get_by_text("voxels differ").inner_text(timeout=60_000)
     assert int(words.split()[0].replace(",", "")) > 100
+
+
+def test_lesions_are_told_from_liver_without_colour(both):
+    """Stripes on lesions and on nothing else: the same picture but for them when they are off."""
+    desk = both
+    desk.look("plain", "Correct")
+    desk.start_again()
+    desk.brush(40)
+    desk.press("Enter", "v")
+    x, y = desk.crosshair()
+    lesion, liver = (x - 10, y - 10, 20, 20), (x - 10, y + 40, 20, 20)
+    hatched = [grey(desk, clip) for clip in (lesion, liver)]
+    desk.press("h")
+    desk.settle()
+    plain = [grey(desk, clip) for clip in (lesion, liver)]
+    np.testing.assert_array_equal(plain[1], hatched[1])
+    striped = hatched[0] - plain[0]
+    # Dark lines, lighter ones beside them, and between them hardly a change.
+    assert 0.1 < (striped < -25).mean() < 0.3
+    assert (np.abs(striped) < 12).mean() > 0.3
+
+
+def grey(desk, clip):
+    x, y, width, height = clip
+    png = desk.page.screenshot(clip={"x": x, "y": y, "width": width, "height": height})
+    image = Image.open(io.BytesIO(png)).convert("L")
+    return np.asarray(image).astype(int)

@@ -1,9 +1,10 @@
 import { CaseScreen } from "../case/screen";
 import { ExportScreen } from "../export/screen";
 import { Worklist } from "../worklist/screen";
+import { About } from "./about";
 import { Header } from "./header";
 import { HotkeySheet } from "./sheet";
-import { announcement, connected, problem, route, session, sheetOpen } from "./state";
+import { aboutOpen, announcement, connected, problem, route, session, sheetOpen } from "./state";
 
 const NOTICE = "Research use only. Not for diagnosis, treatment or surgical decisions.";
 
@@ -28,9 +29,15 @@ export function App() {
       </main>
       <footer class="notice">
         <strong>{session.value?.notice ?? NOTICE}</strong>
+        {session.value && (
+          <button class="link" onClick={() => (aboutOpen.value = true)}>
+            Model: {session.value.bundle?.name ?? "none"}
+          </button>
+        )}
       </footer>
       <p class="unseen" role="status" aria-live="polite">{announcement.value}</p>
       {sheetOpen.value && <HotkeySheet />}
+      {aboutOpen.value && <About />}
     </div>
   );
 }

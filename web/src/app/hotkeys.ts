@@ -13,6 +13,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "brush", name: "Brush", group: "Tools", key: "B" },
   { id: "eraser", name: "Eraser", group: "Tools", key: "E" },
   { id: "threshold", name: "Threshold brush", group: "Tools", key: "T" },
+  { id: "fill", name: "Outline and fill", group: "Tools", key: "F" },
   { id: "grow", name: "Grow from a click", group: "Tools", key: "G" },
   { id: "sphere", name: "Disc or ball", group: "Tools", key: "D" },
   { id: "smaller", name: "Smaller brush", group: "Tools", key: "[" },
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "save", name: "Save now", group: "Editing", key: "S" },
   { id: "overlay", name: "Overlay on or off", group: "Looking", key: "Space" },
   { id: "outline", name: "Outline or area", group: "Looking", key: "O" },
+  { id: "hatch", name: "Hatched or plain", group: "Looking", key: "H" },
   { id: "layout", name: "Next layout", group: "Looking", key: "Y" },
   { id: "pane", name: "Next slice direction for the arrow keys", group: "Looking", key: "X" },
   { id: "left", name: "Crosshair left", group: "Looking", key: "ArrowLeft" },
@@ -39,6 +41,9 @@ export const COMMANDS: readonly Command[] = [
   { id: "reset", name: "Reset window, zoom and position", group: "Looking", key: "R" },
   { id: "next", name: "Next lesion", group: "Lesions", key: "N" },
   { id: "previous", name: "Previous lesion", group: "Lesions", key: "P" },
+  { id: "notlesion", name: "Not a lesion: make it liver", group: "Lesions", key: "Delete" },
+  { id: "tick", name: "Tick the lesion, to join it", group: "Lesions", key: "M" },
+  { id: "join", name: "Join those ticked", group: "Lesions", key: "J" },
   { id: "sheet", name: "This sheet", group: "App", key: "?" },
 ];
 
@@ -50,12 +55,19 @@ export function keyOf(id: string): string {
   return chosen.value[id] ?? COMMANDS.find((command) => command.id === id)?.key ?? "";
 }
 
+/** What takes keys for itself: all of them, those that press it, those that slide it. */
+const TYPING = "input[type=text], input[type=search], input[type=number], textarea, select, dialog";
+const PRESSED = "button, a, summary, input[type=checkbox]";
+const SLID = "input[type=range]";
+const SLIDES = /^(Arrow|Page|Home|End)/;
+
 /** The command of a key press, or null: while typing, and for keys that have none. */
 export function commandOf(event: KeyboardEvent): string | null {
   const target = event.target as HTMLElement | null;
-  if (target?.closest("input, textarea, select, dialog")) return null;
+  if (target?.closest(TYPING)) return null;
   const key = nameOf(event);
-  if (target?.closest("button, a, summary") && (key === "Enter" || key === "Space")) return null;
+  if (target?.closest(PRESSED) && (key === "Enter" || key === "Space")) return null;
+  if (target?.closest(SLID) && SLIDES.test(key)) return null;
   if (key === "Ctrl+Shift+Z") return "redo";
   return COMMANDS.find((command) => keyOf(command.id) === key)?.id ?? null;
 }

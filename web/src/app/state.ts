@@ -24,6 +24,7 @@ export const theme = signal<"dark" | "light">(
   localStorage.getItem("theme") === "light" ? "light" : "dark",
 );
 export const sheetOpen = signal(false);
+export const aboutOpen = signal(false);
 
 /** Newest first. */
 export const jobList = computed(() =>

@@ -1,7 +1,7 @@
 /** What each keyboard command does to an open case. */
 import { announcement, sheetOpen } from "../app/state";
 import type { SliceName } from "../viewer/niivue";
-import type { Label } from "../volume/labels";
+import { PARENCHYMA, type Label } from "../volume/labels";
 import type { Layout } from "./display";
 import { Pointer } from "./pointer";
 import type { CaseSession } from "./session";
@@ -13,8 +13,8 @@ const ARROWS: Record<string, [number, number]> = {
   left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1],
 };
 const EDITING = new Set([
-  "navigate", "brush", "eraser", "threshold", "grow", "sphere", "smaller", "larger", "label1",
-  "label2", "inside", "dab", "undo", "redo", "save",
+  "navigate", "brush", "eraser", "threshold", "fill", "grow", "sphere", "smaller", "larger", "label1",
+  "label2", "inside", "dab", "undo", "redo", "save", "tick", "join", "notlesion",
 ]);
 
 /** Returns false where the command means nothing here. */
@@ -61,12 +61,14 @@ export function run(id: string, session: CaseSession, correcting: boolean): bool
       void session.autosave.flush().then((saved) => saved && (announcement.value = "Saved."));
       return true;
     case "overlay":
-      display.overlay.value = !display.overlay.value;
-      display.looks();
+      display.toggleOverlay();
       return true;
     case "outline":
-      display.outline.value = !display.outline.value;
-      display.looks();
+      display.toggleOutline();
+      return true;
+    case "hatch":
+      display.toggleHatch();
+      announcement.value = display.hatched.value ? "Lesions are hatched" : "Not hatched";
       return true;
     case "layout":
       display.setLayout(LAYOUTS[(LAYOUTS.indexOf(display.layout.value) + 1) % LAYOUTS.length]);
@@ -88,7 +90,16 @@ export function run(id: string, session: CaseSession, correcting: boolean): bool
       return true;
     case "next":
     case "previous":
-      session.walk(id === "next" ? 1 : -1);
+      session.lesions.walk(id === "next" ? 1 : -1);
+      return true;
+    case "tick":
+      session.lesions.tick();
+      return true;
+    case "join":
+      session.lesions.join();
+      return true;
+    case "notlesion":
+      session.lesions.relabel(PARENCHYMA);
       return true;
     case "sheet":
       sheetOpen.value = !sheetOpen.value;

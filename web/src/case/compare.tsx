@@ -29,7 +29,7 @@ export function ComparePanel({ session }: { session: CaseSession }) {
       });
     }
     return () => void (gone = true);
-  }, [which, against, revision]);
+  }, [which, against, revision, session.references.value]);
   return (
     <section class="card" aria-labelledby="compare-title">
       <header><h2 id="compare-title">Compare</h2></header>
@@ -69,6 +69,9 @@ export function ComparePanel({ session }: { session: CaseSession }) {
             <li><span class="swatch" data-difference="3" /> in both, another label</li>
           </ul>
           <Scores scores={scores} />
+          {scores && scores.changed_voxels > 0 && (
+            <button onClick={() => display.showWorst()}>Go to where they differ most</button>
+          )}
         </>
       )}
       <p class="muted">

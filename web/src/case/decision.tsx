@@ -45,7 +45,7 @@ export function NotesPanel({ session }: { session: CaseSession }) {
   return (
     <details class="card notes">
       <summary><h2>Where it comes from</h2></summary>
-      <dl>
+      <dl class="facts">
         <dt>grid</dt>
         <dd>{shape.join(" × ")} voxels of {spacing_mm.map((x) => x.toFixed(2)).join(" × ")} mm</dd>
         {flat(provenance).map(([name, value]) => [<dt>{name}</dt>, <dd>{value}</dd>])}

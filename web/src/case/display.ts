@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Which } from "../api/types";
 import { DIFFERENCE_COLOURS, LESION_COLOUR, LIVER_COLOUR } from "../viewer/colours";
+import { worstPlace } from "../edit/difference";
 import type { Look, SliceName, SurfaceLook, Tile, Viewer } from "../viewer/niivue";
 import { surfaceOf } from "../viewer/surface";
 import { presets, type Window } from "../viewer/window";
@@ -28,6 +29,12 @@ export function tilesOf(layout: Layout): Tile[] {
   ];
 }
 
+/** What this browser remembers of a choice. */
+function kept(name: string, otherwise: boolean): boolean {
+  const said = localStorage.getItem(name);
+  return said === null ? otherwise : said === "true";
+}
+
 export class Display {
   readonly which = signal<Which>("ai");
   readonly against = signal<Which | null>(null);
@@ -35,6 +42,8 @@ export class Display {
   readonly overlay = signal(true);
   readonly opacity = signal(0.45);
   readonly outline = signal(false);
+  readonly hatched = signal(kept("hatched", true));
+  readonly radiological = signal(kept("radiological", true));
   readonly layout = signal<Layout>("four");
   readonly window = signal<Window>({ low: 0, high: 1 });
   readonly ready = signal(false);
@@ -43,6 +52,9 @@ export class Display {
   readonly pane = signal<SliceName>("axial");
   viewer: Viewer | null = null;
   private shown: Uint8Array | null = null;
+  /** What is shown is where two maps differ. */
+  private differs = false;
+  private turn = 0;
   private surfaceTimer: ReturnType<typeof setTimeout> | null = null;
   private windowAsked = false;
 
@@ -56,6 +68,7 @@ export class Display {
   attach(viewer: Viewer): void {
     this.viewer = viewer;
     viewer.onDraw = () => this.drawn.value++;
+    viewer.setRadiological(this.radiological.value);
     viewer.layout(tilesOf(this.layout.value));
     viewer.jump(this.middle());
     this.looks();
@@ -73,6 +86,11 @@ export class Display {
     return this.viewer?.brightness(index) ?? 0;
   }
 
+  /** The label shown at a voxel; null in a comparison. */
+  labelAt(index: number): Label | null {
+    return this.shown && !this.differs ? (this.shown[index] as Label) : null;
+  }
+
   /** Show a map; with `against` the voxels where the two differ. */
   async choose(which: Which, against: Which | null = null): Promise<void> {
     const measured = this.which.value;
@@ -80,7 +98,7 @@ export class Display {
     this.against.value = against;
     this.looks();
     await this.showMap();
-    if (measured !== which) await this.session.measure();
+    if (measured !== which) await this.session.lesions.measure();
   }
 
   /** The working copy has changed. */
@@ -94,6 +112,13 @@ export class Display {
     }
     this.viewer?.show(this.session.editor.labels, box);
     this.surfacesSoon();
+  }
+
+  /** Go to where a comparison has the most to show, in axial slices. */
+  showWorst(): void {
+    if (!this.viewer || !this.shown || !this.differs) return;
+    const place = worstPlace(this.session.grid, this.shown, this.viewer.axisOf("axial"));
+    if (place) this.jump(place);
   }
 
   setWindow(window: Window): void {
@@ -129,8 +154,31 @@ export class Display {
       // The liver is large: it stays under the lesions' strength.
       looks.push({ colour, alpha: hidden ? 0 : this.against.value || n > 0 ? 1 : 0.6 });
     });
-    const opacity = !this.overlay.value ? 0 : this.outline.value ? 0.0001 : this.opacity.value;
-    this.viewer?.setLooks(looks, opacity, this.outline.value && this.overlay.value);
+    const opacity = this.overlay.value ? this.opacity.value : 0;
+    const outline = this.outline.value && this.overlay.value;
+    this.viewer?.setLooks(looks, opacity, outline, this.hatched.value);
+  }
+
+  toggleOverlay(): void {
+    this.overlay.value = !this.overlay.value;
+    this.looks();
+  }
+
+  toggleOutline(): void {
+    this.outline.value = !this.outline.value;
+    this.looks();
+  }
+
+  toggleHatch(): void {
+    this.hatched.value = !this.hatched.value;
+    localStorage.setItem("hatched", String(this.hatched.value));
+    this.looks();
+  }
+
+  toggleSides(): void {
+    this.radiological.value = !this.radiological.value;
+    localStorage.setItem("radiological", String(this.radiological.value));
+    this.viewer?.setRadiological(this.radiological.value);
   }
 
   jump(voxel: Vector): void {
@@ -146,10 +194,14 @@ export class Display {
   private async showMap(): Promise<void> {
     const { which, against, session } = this;
     await session.trying(async () => {
-      const map = against.value
-        ? await session.differenceOf(which.value, against.value)
+      const turn = ++this.turn;
+      const other = against.value;
+      const map = other
+        ? await session.differenceOf(which.value, other)
         : await session.map(which.value);
+      if (turn !== this.turn) return; // another was chosen while this one came
       this.shown = map;
+      this.differs = other !== null;
       this.viewer?.show(map);
       this.surfacesSoon();
     });

@@ -1,41 +1,56 @@
-import type { Finding } from "../api/types";
+import { useEffect, useRef } from "preact/hooks";
+import type { Finding, Which } from "../api/types";
+import { keyOf } from "../app/hotkeys";
 import { DASH, number } from "../parts/format";
 import { Icon } from "../parts/icon";
 import { BACKGROUND, PARENCHYMA, TUMOUR } from "../volume/labels";
 import type { CaseSession } from "./session";
 
+const OF: Record<Which, string> = { ai: "AI", corrected: "corrected", reference: "reference" };
+
 /** The lesions as a table: to jump to and to judge, and the words for what the canvas shows. */
 export function LesionPanel({ session, editable }: { session: CaseSession; editable: boolean }) {
-  const said = session.findings.value;
-  const list = said?.findings ?? [];
+  const { lesions } = session;
+  const said = lesions.findings.value;
+  const { list } = lesions;
   const unsaved = session.saveState.value !== "saved";
+  const measuring = lesions.measuring.value;
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const row = box.current?.querySelector<HTMLElement>("[aria-current]");
+    if (row) keepInSight(box.current as HTMLElement, row);
+  }, [lesions.current.value, list.length]);
   return (
     <section class="card" aria-labelledby="lesions-title">
       <header>
         <h2 id="lesions-title">Lesions</h2>
         <span class="muted" role="status">
-          {session.measuring.value ? "measuring…" : unsaved ? "measured at the next save" : ""}
+          {measuring ? "measuring…" : unsaved ? "measured at the next save" : OF[session.display.which.value]}
         </span>
       </header>
-      {said && (
-        <dl class="sums">
-          <div><dt>Liver</dt><dd>{number(said.liver_ml, 0)} ml</dd></div>
-          <div><dt>Tumour</dt><dd>{number(said.tumour_ml, (said.tumour_ml ?? 0) < 10 ? 2 : 1)} ml</dd></div>
-          <div><dt>Lesions</dt><dd>{list.length}</dd></div>
-        </dl>
-      )}
-      <div class="lesions" tabIndex={0} role="region" aria-label="Table of lesions">
+      <dl class="sums" aria-busy={measuring}>
+        <div><dt>Liver</dt><dd>{number(said?.liver_ml, 0)} ml</dd></div>
+        <div><dt>Tumour</dt><dd>{number(said?.tumour_ml, (said?.tumour_ml ?? 0) < 10 ? 2 : 1)} ml</dd></div>
+        <div><dt>Lesions</dt><dd>{said ? list.length : DASH}</dd></div>
+      </dl>
+      <div
+        ref={box} class="lesions" tabIndex={0} role="region" aria-label="Table of lesions"
+        aria-busy={measuring}
+      >
         <table>
           <caption id="lesions-caption" class="unseen">{spoken(session)}</caption>
           <thead>
             <tr>
+              {editable && <th scope="col"><span class="unseen">Join</span></th>}
               <th scope="col"><abbr title="Number, by falling volume">#</abbr></th>
               <th scope="col" class="num">ml</th>
               <th scope="col" class="num">
                 <abbr title="Longest diameter in an axial slice, and across it">axial mm</abbr>
               </th>
               <th scope="col" class="num"><abbr title="Longest diameter in space">3D mm</abbr></th>
-              <th scope="col" class="num"><abbr title="Mean probability of its voxels">conf.</abbr></th>
+              <th scope="col" class="num">
+                <abbr title="The AI's mean probability of the lesion's voxels">conf.</abbr>
+              </th>
               {editable && <th scope="col"><span class="unseen">Actions</span></th>}
             </tr>
           </thead>
@@ -46,26 +61,49 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
           </tbody>
         </table>
       </div>
-      {session.display.which.value === "reference" && (
-        <p class="empty">The reference is compared with, not measured.</p>
-      )}
       {said && list.length === 0 && (
         <p class="empty">
           No lesion in this label map. {editable && "“Add a lesion”, then click into one."}
         </p>
       )}
-      {editable && (
+      {editable && <Judging session={session} />}
+    </section>
+  );
+}
+
+/** Scroll the table alone: the page around it stays, and with it the slices. */
+function keepInSight(box: HTMLElement, row: HTMLElement): void {
+  const head = box.querySelector("thead")?.offsetHeight ?? 0;
+  const [top, bottom] = [row.offsetTop - head, row.offsetTop + row.offsetHeight];
+  if (top < box.scrollTop) box.scrollTop = top;
+  else if (bottom > box.scrollTop + box.clientHeight) box.scrollTop = bottom - box.clientHeight;
+}
+
+/** What is done with lesions as a whole, and what came of it. */
+function Judging({ session }: { session: CaseSession }) {
+  const { lesions, tools } = session;
+  const ticked = lesions.ticked.value.size;
+  return (
+    <>
+      <div class="row">
         <button
-          class="wide-button"
+          class="grow"
           onClick={() => {
-            session.tools.label.value = TUMOUR;
-            session.tools.tool.value = "grow";
+            tools.label.value = TUMOUR;
+            tools.tool.value = "grow";
           }}
         >
           Add a lesion
         </button>
-      )}
-    </section>
+        <button
+          class="grow" disabled={ticked < 2} onClick={() => lesions.join()}
+          title={`Paint the shortest bridge through the liver, so that those ticked count as one (${keyOf("join")})`}
+        >
+          {ticked < 2 ? "Join those ticked" : `Join ${ticked} into one`}
+        </button>
+      </div>
+      <p class="muted words" role="status">{lesions.words.value}</p>
+    </>
   );
 }
 
@@ -75,13 +113,23 @@ function Row({ finding, session, editable }: {
   editable: boolean;
 }) {
   const f = finding;
-  const here = session.lesion.value === f.id;
+  const { lesions } = session;
+  const here = lesions.current.value === f.id;
+  const stay = (event: Event) => event.stopPropagation();
   return (
-    <tr aria-current={here ? "true" : undefined} onClick={() => session.show(f)} data-lesion={f.id}>
+    <tr aria-current={here ? "true" : undefined} onClick={() => lesions.show(f)} data-lesion={f.id}>
+      {editable && (
+        <td class="tick" onClick={stay}>
+          <input
+            type="checkbox" aria-label={`Join lesion ${f.id}`} checked={lesions.ticked.value.has(f.id)}
+            onChange={() => lesions.tick(f.id)}
+          />
+        </td>
+      )}
       <th scope="row">
         <button class="jump" aria-label={`Show lesion ${f.id}`} onClick={(event) => {
-          event.stopPropagation();
-          session.show(f);
+          stay(event);
+          lesions.show(f);
         }}>
           {f.id}
         </button>
@@ -96,18 +144,18 @@ function Row({ finding, session, editable }: {
       </td>
       <td class="num">{f.confidence === null ? DASH : `${Math.round(100 * f.confidence)} %`}</td>
       {editable && (
-        <td class="actions" onClick={(event) => event.stopPropagation()}>
+        <td class="actions" onClick={stay}>
           <button
-            class="icon" title="Not a lesion: its voxels become liver"
+            class="icon" title={`Not a lesion: its voxels become liver (${keyOf("notlesion")})`}
             aria-label={`Lesion ${f.id} is not a lesion: make it liver`}
-            onClick={() => session.relabelLesion(f, PARENCHYMA)}
+            onClick={() => lesions.relabel(PARENCHYMA, f)}
           >
             <Icon name="close" />
           </button>
           <button
             class="icon" title="Delete: its voxels become background"
             aria-label={`Delete lesion ${f.id}: make it background`}
-            onClick={() => session.relabelLesion(f, BACKGROUND)}
+            onClick={() => lesions.relabel(BACKGROUND, f)}
           >
             <Icon name="bin" />
           </button>
@@ -118,7 +166,7 @@ function Row({ finding, session, editable }: {
 }
 
 function spoken(session: CaseSession): string {
-  const said = session.findings.value;
+  const said = session.lesions.findings.value;
   if (!said) return "Not measured yet.";
   const n = said.findings.length;
   return (

@@ -1,5 +1,6 @@
 import { Icon } from "../parts/icon";
 import { presets } from "../viewer/window";
+import { inWords, type Vector } from "../volume/grid";
 import { LABEL_NAMES, type Label } from "../volume/labels";
 import type { Layout } from "./display";
 import type { CaseSession } from "./session";
@@ -44,28 +45,10 @@ export function LookPanel({ session, correcting }: { session: CaseSession; corre
         />
         <output>{Math.round(100 * display.opacity.value)} %</output>
       </label>
-      <div class="row">
-        <span class="field" aria-hidden="true" />
-        <label class="check">
-          <input
-            type="checkbox" checked={display.overlay.value}
-            onChange={() => {
-              display.overlay.value = !display.overlay.value;
-              display.looks();
-            }}
-          />
-          Show
-        </label>
-        <label class="check">
-          <input
-            type="checkbox" checked={display.outline.value}
-            onChange={() => {
-              display.outline.value = !display.outline.value;
-              display.looks();
-            }}
-          />
-          Outline
-        </label>
+      <div class="row checks">
+        <Check name="Show" on={display.overlay.value} toggle={() => display.toggleOverlay()} />
+        <Check name="Outline" on={display.outline.value} toggle={() => display.toggleOutline()} />
+        <Check name="Hatched" on={display.hatched.value} toggle={() => display.toggleHatch()} />
       </div>
       <div class="row">
         <span class="field">Window</span>
@@ -88,7 +71,39 @@ export function LookPanel({ session, correcting }: { session: CaseSession; corre
         </span>
         <button class="quiet end" onClick={() => display.reset()}>Reset</button>
       </div>
+      <Check
+        name="Patient's right on the left" on={display.radiological.value}
+        toggle={() => display.toggleSides()}
+      />
+      <Here session={session} digits={digits} />
     </section>
+  );
+}
+
+function Check({ name, on, toggle }: { name: string; on: boolean; toggle: () => void }) {
+  return (
+    <label class="check">
+      <input type="checkbox" checked={on} onChange={toggle} />
+      {name}
+    </label>
+  );
+}
+
+/** Where the crosshair is, and what is there: in words, as the canvas says nothing to a reader. */
+function Here({ session, digits }: { session: CaseSession; digits: number }) {
+  const { drawn, viewer } = session.display;
+  drawn.value;
+  if (!viewer) return null;
+  const voxel = viewer.crosshair.map(Math.round) as unknown as Vector;
+  const index = session.grid.index(...voxel);
+  const label = session.display.labelAt(index);
+  return (
+    <p class="muted here">
+      {inWords(session.grid.world(voxel))}
+      <br />
+      brightness {viewer.brightness(index).toFixed(digits)}
+      {label !== null && `, ${LABEL_NAMES[label].toLowerCase()}`}
+    </p>
   );
 }
 

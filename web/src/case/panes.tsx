@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { api } from "../api/client";
 import type { PaneName, SliceName } from "../viewer/niivue";
+import { rulerMm } from "../viewer/ruler";
 import { Pointer } from "./pointer";
 import type { CaseSession } from "./session";
 
@@ -9,7 +10,12 @@ const NAMES: Record<PaneName, string> = {
   axial: "Axial", coronal: "Coronal", sagittal: "Sagittal", "3d": "3D",
 };
 
+/** The patient's axis through a pane's slices, and its ends. */
+const SIDES: Record<SliceName, readonly [number, string]> = {
+  axial: [2, "IS"], coronal: [1, "PA"], sagittal: [0, "LR"],
+};
 const GAP = 14;
+const NARROW = 300;
 
 export function Panes({ session, correcting }: { session: CaseSession; correcting: boolean }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -58,7 +64,7 @@ function Over({ session, correcting, name }: {
   }, []);
   display.drawn.value; // follow each drawing
   const tiles = display.viewer?.tiles() ?? [];
-  const painting = correcting && (tools.paints || tools.tool.value === "grow");
+  const painting = correcting && tools.paints;
   return (
     <div
       ref={layer} class={`over${painting ? " painting" : ""}`} tabIndex={0} role="application"
@@ -71,18 +77,21 @@ function Over({ session, correcting, name }: {
     >
       {tiles.map(({ pane, box: [l, t, w, h] }) => (
         <div
-          key={pane} class={`pane${display.pane.value === pane ? " chosen" : ""}`}
+          key={pane}
+          class={`pane${display.pane.value === pane ? " chosen" : ""}${w < NARROW ? " narrow" : ""}`}
           style={{ left: `${l}px`, top: `${t}px`, width: `${w}px`, height: `${h}px` }}
         >
           <span class="pane-name">
             {NAMES[pane]}
             {pane !== "3d" && <SliceNumber session={session} pane={pane} />}
           </span>
+          {pane !== "3d" && <Ruler session={session} pane={pane} width={w} />}
           {pane !== "3d" && <Letters session={session} pane={pane} />}
           {pane !== "3d" && <Crosshair session={session} pane={pane} left={l} top={t} />}
         </div>
       ))}
-      <Cursor session={session} pointer={p} painting={painting && tools.paints} />
+      <Cursor session={session} pointer={p} painting={painting} />
+      <Outline session={session} pointer={p} />
     </div>
   );
 }
@@ -90,7 +99,23 @@ function Over({ session, correcting, name }: {
 function SliceNumber({ session, pane }: { session: CaseSession; pane: SliceName }) {
   session.display.drawn.value;
   const at = session.display.viewer?.slice(pane);
-  return at ? <span class="slice-number">{at[0]} / {at[1]}</span> : null;
+  if (!at) return null;
+  const { viewer } = session.display;
+  const [axis, sides] = SIDES[pane];
+  const mm = session.grid.world(viewer!.crosshair)[axis];
+  return (
+    <span class="slice-number">
+      {at[0]} / {at[1]}
+      <span class="slice-mm">{sides[mm < 0 ? 0 : 1]} {Math.abs(mm).toFixed(1)} mm</span>
+    </span>
+  );
+}
+
+function Ruler({ session, pane, width }: { session: CaseSession; pane: SliceName; width: number }) {
+  session.display.drawn.value;
+  const scale = session.display.viewer?.scale(pane) ?? 1;
+  const mm = rulerMm(scale, width);
+  return <span class="ruler" style={{ width: `${mm * scale}px` }}>{mm} mm</span>;
 }
 
 function Letters({ session, pane }: { session: CaseSession; pane: SliceName }) {
@@ -121,6 +146,22 @@ function Crosshair({ session, pane, left, top }: {
   return (
     <svg class="crosshair" aria-hidden="true" data-x={at[0]} data-y={at[1]} data-pane={pane}>
       <path d={`M0 ${y}H${x - GAP}M${x + GAP} ${y}H9999M${x} 0V${y - GAP}M${x} ${y + GAP}V9999`} />
+    </svg>
+  );
+}
+
+/** The line that is being drawn, and how it would be closed. */
+function Outline({ session, pointer }: { session: CaseSession; pointer: Pointer }) {
+  const drawn = pointer.line.value;
+  const { viewer } = session.display;
+  session.display.drawn.value;
+  if (!drawn || !viewer) return null;
+  const places = drawn.points.map((point) => viewer.placeOf(drawn.pane, point));
+  const line = places.filter((place) => place !== null).join(" ");
+  return (
+    <svg class="cursor line" data-label={session.tools.writes} aria-hidden="true">
+      <polygon class="halo" points={line} />
+      <polygon points={line} />
     </svg>
   );
 }

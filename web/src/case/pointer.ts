@@ -1,5 +1,6 @@
 /** What mouse, pen and wheel do over the panes. */
 import { signal } from "@preact/signals";
+import { insideOf } from "../edit/outline";
 import type { PaneName, SliceName } from "../viewer/niivue";
 import { dragged, type Window } from "../viewer/window";
 import type { Vector } from "../volume/grid";
@@ -8,12 +9,15 @@ import type { CaseSession } from "./session";
 type Drag =
   | { kind: "crosshair" | "pan" | "turn"; pane: PaneName }
   | { kind: "window"; from: Window; x: number; y: number }
-  | { kind: "paint"; pane: SliceName; last: Vector };
+  | { kind: "paint"; pane: SliceName; last: Vector }
+  | { kind: "outline" };
 
 export class Pointer {
   correcting = false;
   /** Where the pointer is, over which slice. */
   readonly over = signal<{ pane: SliceName; x: number; y: number } | null>(null);
+  /** The line being drawn, in voxels: it stays where it is when the slice is moved or zoomed. */
+  readonly line = signal<{ pane: SliceName; points: readonly Vector[] } | null>(null);
   private drag: Drag | null = null;
   private at: [number, number] = [0, 0];
 
@@ -38,6 +42,10 @@ export class Pointer {
       this.drag = { kind: "pan", pane };
     } else if (this.correcting && tools.paints) {
       this.startPainting(pane, x, y);
+    } else if (this.correcting && tools.tool.value === "fill") {
+      this.drag = { kind: "outline" };
+      this.line.value = { pane, points: [] };
+      this.move(event);
     } else if (this.correcting && tools.tool.value === "grow") {
       this.grow(pane, x, y);
     } else {
@@ -73,6 +81,12 @@ export class Pointer {
         this.session.display.setWindow(dragged(drag.from, x - drag.x, y - drag.y, p99 - p1));
         break;
       }
+      case "outline": {
+        const { pane, points } = this.line.value!;
+        const voxel = viewer.voxelAt(pane, x, y);
+        if (voxel) this.line.value = { pane, points: [...points, voxel] };
+        break;
+      }
       case "paint": {
         if (!this.session.editor.painting) {
           this.drag = null; // ended by an undo in the middle of the stroke
@@ -88,6 +102,8 @@ export class Pointer {
 
   up(event: PointerEvent): void {
     if (this.drag?.kind === "paint") this.session.editor.end();
+    if (this.drag?.kind === "outline" && event.type === "pointerup") this.fill();
+    this.line.value = null;
     this.drag = null;
     (event.currentTarget as HTMLElement).releasePointerCapture?.(event.pointerId);
   }
@@ -144,6 +160,14 @@ export class Pointer {
     editor.paint(from, to, {
       radius: tools.sizeMm.value / 2, plane, label: tools.writes, rules: tools.rules,
     });
+  }
+
+  private fill(): void {
+    const { display, editor, grid, tools, busy } = this.session;
+    if (!this.line.value || !display.viewer || busy.value !== null) return;
+    const { pane, points } = this.line.value;
+    const inside = insideOf(grid, points, display.viewer.axisOf(pane));
+    editor.relabel(inside, tools.writes, tools.cuts.value ? "cut out" : "outline", tools.rules);
   }
 
   private grow(pane: SliceName, x: number, y: number): void {

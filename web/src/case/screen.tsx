@@ -72,8 +72,13 @@ function Open({ session, correcting }: { session: CaseSession; correcting: boole
             <button class="quiet" onClick={() => (session.problem.value = null)}>Dismiss</button>
           </div>
         )}
-        {!correcting && session.display.which.value === "ai" && warnings.length > 0 && (
-          <div class="strip warning" role="note">{warnings.join(" ")}</div>
+        {!correcting && warnings.length > 0 && (
+          <div class="strip warning" role="note">
+            <span>
+              {session.display.which.value !== "ai" && <strong>Of the AI's map: </strong>}
+              {warnings.join(" ")}
+            </span>
+          </div>
         )}
         <Panes session={session} correcting={correcting} />
       </section>

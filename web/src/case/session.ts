@@ -5,27 +5,23 @@
  */
 import { signal } from "@preact/signals";
 import { api } from "../api/client";
-import type { Case, Edit, Finding, Findings, Which } from "../api/types";
+import type { Case, Edit, Which } from "../api/types";
 import { announcement, heard, jobs, problemOf, session, type Problem } from "../app/state";
 import { difference } from "../edit/difference";
 import { Editor } from "../edit/editor";
-import { pieceAt } from "../edit/lesion";
 import { ActiveClock } from "../record/clock";
 import { CorrectionLog, EMPTY_RECORD, type CorrectionRecord } from "../record/log";
 import { Autosave, type SaveAnswer, type SaveState } from "../transfer/autosave";
 import { gunzip, gzip } from "../transfer/gzip";
 import { discard, keep, kept, type Unsaved } from "../transfer/recovery";
 import { Grid } from "../volume/grid";
-import { PARENCHYMA, TUMOUR, type Label } from "../volume/labels";
 import { readLabelMap } from "../volume/nifti";
 import { Display } from "./display";
+import { LesionList } from "./lesion-list";
 import { Tools } from "./tools";
 
 export class CaseSession {
   readonly info = signal<Case>(null as unknown as Case);
-  readonly findings = signal<Findings | null>(null);
-  readonly measuring = signal(false);
-  readonly lesion = signal<number | null>(null);
   readonly saveState = signal<SaveState>("saved");
   readonly saveMessage = signal("");
   readonly undoable = signal(0);
@@ -34,8 +30,11 @@ export class CaseSession {
   readonly problem = signal<Problem | null>(null);
   readonly recovery = signal<Unsaved | null>(null);
   readonly corrected = signal(false);
+  /** References given in this window: each changes what a comparison says. */
+  readonly references = signal(0);
   readonly clock = new ActiveClock();
   readonly display: Display;
+  readonly lesions = new LesionList(this);
   readonly tools = new Tools();
   readonly autosave: Autosave;
   private readonly log: CorrectionLog;
@@ -77,7 +76,7 @@ export class CaseSession {
     const editor = new Editor(grid, working, (v) => opened?.display.brightness(v) ?? 0);
     opened = new CaseSession(info, grid, editor, ai);
     opened.recovery.value = await kept(id).catch(() => null);
-    void opened.measure();
+    void opened.lesions.measure();
     return opened;
   }
 
@@ -102,50 +101,6 @@ export class CaseSession {
 
   async differenceOf(a: Which, b: Which): Promise<Uint8Array> {
     return difference(await this.map(a), await this.map(b)).map;
-  }
-
-  // --- measurements and lesions -----------------------------------------------------------------
-
-  /** The server measures what is saved. */
-  async measure(): Promise<void> {
-    const which = this.display.which.peek();
-    if (which === "reference") {
-      this.findings.value = null; // a person's map, which the server only compares with
-      return;
-    }
-    const labels = which === "corrected" && !this.info.value.has.correction ? "ai" : which;
-    this.measuring.value = true;
-    await this.trying(async () => {
-      this.findings.value = await api.findings(this.id, labels);
-    });
-    this.measuring.value = false;
-  }
-
-  show(finding: Finding): void {
-    this.lesion.value = finding.id;
-    this.display.jump(finding.centre_voxel);
-    announcement.value = `Lesion ${finding.id}, ${finding.volume_ml.toFixed(1)} millilitres.`;
-  }
-
-  /** Go `by` lesions on in the table, round its ends. */
-  walk(by: number): void {
-    const list = this.findings.value?.findings ?? [];
-    if (list.length === 0) return;
-    const at = list.findIndex((finding) => finding.id === this.lesion.value);
-    const next = at < 0 ? (by > 0 ? 0 : list.length - 1) : (at + by + list.length) % list.length;
-    this.show(list[next]);
-  }
-
-  /** Give a whole lesion another label: liver ("not a lesion") or background. */
-  relabelLesion(finding: Finding, label: Label): void {
-    if (this.busy.value !== null) return;
-    const tool = label === PARENCHYMA ? "not a lesion" : "delete lesion";
-    const voxels = pieceAt(this.grid, this.editor.labels, finding.centre_voxel, TUMOUR);
-    const done = voxels.length > 0 && this.editor.relabel(voxels, label, tool) !== null;
-    announcement.value = done
-      ? `Lesion ${finding.id} is now ${label === PARENCHYMA ? "liver" : "background"}. Undo brings it back.`
-      : `Lesion ${finding.id} is not there any more.`;
-    if (done) void this.autosave.flush();
   }
 
   // --- editing ------------------------------------------------------------------------------------
@@ -194,7 +149,7 @@ export class CaseSession {
       this.info.value = {
         ...info, revision: answer.revision, has: { ...info.has, correction: true },
       };
-      if (!this.closed && !this.editor.painting) void this.measure();
+      if (!this.closed && !this.editor.painting) void this.lesions.measure();
     }
     return answer;
   }
@@ -222,7 +177,7 @@ export class CaseSession {
       this.autosave.forget(info.revision);
       this.info.value = info;
       await discard(this.id).catch(() => undefined);
-      await this.measure();
+      await this.lesions.measure();
     });
   }
 
@@ -272,6 +227,10 @@ export class CaseSession {
       this.others.delete("reference");
       const info = this.info.value;
       this.info.value = { ...info, has: { ...info.has, reference: true } };
+      const { which } = this.display;
+      const shown = which.value !== "reference" ? which.value : this.corrected.value ? "corrected" : "ai";
+      this.references.value++;
+      await this.display.choose(shown, "reference"); // what it was added for
     });
   }
 

@@ -3,13 +3,14 @@ import { signal } from "@preact/signals";
 import { LABEL_NAMES, TUMOUR, type Label } from "../volume/labels";
 import type { Rules } from "../edit/rules";
 
-export type ToolName = "navigate" | "brush" | "eraser" | "threshold" | "grow";
+export type ToolName = "navigate" | "brush" | "eraser" | "threshold" | "fill" | "grow";
 
 export const TOOL_NAMES: Record<ToolName, string> = {
   navigate: "Navigate",
   brush: "Brush",
   eraser: "Eraser",
   threshold: "Threshold brush",
+  fill: "Outline and fill",
   grow: "Grow from a click",
 };
 
@@ -24,6 +25,8 @@ export class Tools {
   readonly ball = signal(false);
   readonly insideLiver = signal(false);
   readonly locked = signal<ReadonlySet<Label>>(new Set());
+  /** Outline: what is inside becomes background. */
+  readonly cuts = signal(false);
   readonly range = signal<{ low: number; high: number }>({ low: 0, high: 0 });
 
   /** Grow: how far a voxel's brightness may lie from the clicked one's, as a share of its range. */
@@ -36,7 +39,8 @@ export class Tools {
 
   /** The label that the tool in hand writes. */
   get writes(): Label {
-    return this.tool.value === "eraser" ? 0 : this.label.value;
+    const erases = this.tool.value === "eraser" || (this.tool.value === "fill" && this.cuts.value);
+    return erases ? 0 : this.label.value;
   }
 
   get rules(): Rules {
@@ -61,8 +65,8 @@ export class Tools {
 
   /** Why nothing would change, or null. */
   get hindrance(): string | null {
-    if (!this.paints && this.tool.value !== "grow") return null;
-    const label = this.tool.value === "eraser" && this.insideLiver.value ? 1 : this.writes;
+    if (this.tool.value === "navigate") return null;
+    const label = this.writes === 0 && this.insideLiver.value ? 1 : this.writes;
     return this.locked.value.has(label) ? `${LABEL_NAMES[label]} is locked.` : null;
   }
 }

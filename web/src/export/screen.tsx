@@ -16,7 +16,7 @@ const WORDS: Record<string, [string, string]> = {
   "seg-nrrd": ["Segmentation (.seg.nrrd)", "3D Slicer opens it with names and colours"],
   scene: ["Scene for 3D Slicer", "Image, segmentation and surfaces together"],
   "itk-snap": ["Labels for ITK-SNAP", "Names and colours for the label map"],
-  "dicom-seg": ["DICOM segmentation", "For the archive; needs the DICOM series it came from"],
+  "dicom-seg": ["DICOM segmentation", "For the archive, in the patient's study"],
   "dicom-sr": ["DICOM structured report", "The measurements, for the archive"],
   "dicom-sc": ["DICOM key pictures", "The pictures, for the archive"],
   "dicom-stl": ["DICOM surfaces", "The surfaces, for the archive"],
@@ -90,16 +90,23 @@ function CaseFiles({ info }: { info: Case }) {
       <ul class="kinds">
         {offered.map((name) => {
           const [words, use] = WORDS[name] ?? [name, ""];
+          const apart = name.startsWith("dicom-") && !fromDicom(info);
           return (
             <li key={name}>
-              <label>
-                <input type="checkbox" checked={chosen.has(name)} onChange={() => toggle(name)} />
+              <label class={apart ? "muted" : ""}>
+                <input
+                  type="checkbox" checked={chosen.has(name)} disabled={apart}
+                  onChange={() => toggle(name)}
+                />
                 <span>{words}<small>{use}</small></span>
               </label>
             </li>
           );
         })}
       </ul>
+      {!fromDicom(info) && offered.some((name) => name.startsWith("dicom-")) && (
+        <p class="muted">This case came from no DICOM series, which DICOM files would belong to.</p>
+      )}
       {offered.length === 0 && <p class="empty">The server offers no export.</p>}
       <div class="row">
         <button class="primary" disabled={busy || chosen.size === 0} onClick={write}>
@@ -120,6 +127,12 @@ function CaseFiles({ info }: { info: Case }) {
       )}
     </section>
   );
+}
+
+/** DICOM results need the series that the case was made from. */
+function fromDicom(info: Case): boolean {
+  const input = info.provenance.input as { format?: unknown } | undefined;
+  return input?.format === "dicom";
 }
 
 /** What belongs to all cases together: the record of corrections, and data to train with. */

@@ -9,6 +9,7 @@ import type { Axis, Box, Grid, Vector } from "../volume/grid";
 import type { Rgb } from "./colours";
 import { Orientation } from "./orientation";
 import { GLASS, Scene } from "./scene";
+import { SLICES } from "./slices";
 import type { Surface } from "./surface";
 import type { Window } from "./window";
 
@@ -41,11 +42,13 @@ const TYPES: Record<PaneName, SLICE_TYPE> = {
 };
 /** The axis of the viewer (right, anterior, superior) that a pane looks along. */
 const ALONG: Record<SliceName, number> = { axial: 2, coronal: 1, sagittal: 0 };
+/** The axes of the viewer that run to the right and up in a pane, but for mirroring. */
+const ACROSS: Record<SliceName, readonly [number, number]> = {
+  axial: [0, 1], coronal: [0, 2], sagittal: [1, 2],
+};
 const DRAWING_UNIT = 33991; // WebGL's TEXTURE7, where NiiVue keeps its drawing
 
 export class Viewer {
-  /** Called after each drawing, to move what lies over the canvas. */
-  onDraw: () => void = () => {};
   private orientation: Orientation | null = null;
   private shown: Uint8Array | null = null;
   private glass = 0;
@@ -56,6 +59,11 @@ export class Viewer {
     private readonly grid: Grid,
   ) {}
 
+  /** Called after each drawing, to move what lies over the canvas. */
+  set onDraw(heard: () => void) {
+    this.scene.onDrawn = heard;
+  }
+
   /** Throws where the browser has no WebGL2, or the image is another than the server described. */
   static async open(
     canvas: HTMLCanvasElement, image: Uint8Array, grid: Grid, window: Window,
@@ -64,6 +72,7 @@ export class Viewer {
       interactive: false,
       dragAndDropEnabled: false,
       isRadiologicalConvention: true,
+      sagittalNoseLeft: true,
       isOrientationTextVisible: false,
       isSliceMM: false,
       crosshairWidth: 0, // ours is drawn over the canvas, a pixel wide at every zoom
@@ -86,6 +95,7 @@ export class Viewer {
     const viewer = new Viewer(scene, grid);
     viewer.orientation = new Orientation(volume.permRAS!, grid.shape);
     viewer.glass = scene.setCustomMeshShader(GLASS, "Glass");
+    scene.setCustomSliceShader(SLICES);
     viewer.shown = new Uint8Array(grid.count);
     scene.drawBitmap = viewer.shown;
     scene.drawTexture = scene.r8Tex(scene.drawTexture, DRAWING_UNIT, scene.back!.dims!, true);
@@ -123,13 +133,14 @@ export class Viewer {
     this.redraw();
   }
 
-  /** Colours by value (index 0 is never drawn), the opacity of areas, and whether edges are drawn. */
-  setLooks(looks: readonly Look[], opacity: number, outline: boolean): void {
+  /** Colours by value (index 0 is never drawn), the opacity of areas, or outlines instead of them. */
+  setLooks(looks: readonly Look[], opacity: number, outline: boolean, hatched: boolean): void {
     const lut = new Uint8ClampedArray(256 * 4);
     looks.forEach(({ colour, alpha }, value) => {
       if (value > 0) lut.set([...colour, 255 * alpha], 4 * value);
     });
     this.scene.drawLut = { lut, labels: looks.map((_, value) => String(value)) };
+    this.scene.hatched = hatched;
     this.scene.drawOpacity = opacity;
     this.scene.drawRimOpacity = outline ? 1 : -1;
     this.scene.refreshColormaps();
@@ -184,7 +195,6 @@ export class Viewer {
       this.drawing = false;
       if (!this.scene.canvas?.isConnected) return;
       this.scene.drawScene();
-      this.onDraw();
     });
   }
 
@@ -219,9 +229,8 @@ export class Viewer {
   /** Move the crosshair within a pane, in voxels of the screen: right and down. */
   nudge(pane: SliceName, right: number, down: number): void {
     const voxel = [...this.orientation!.toViewer(this.crosshair)];
-    const [across, up] = pane === "axial" ? [0, 1] : pane === "coronal" ? [0, 2] : [1, 2];
-    // Radiological: the patient's right is on the left of axial and coronal slices.
-    voxel[across] += across === 0 ? -right : right;
+    const [across, up] = ACROSS[pane];
+    voxel[across] += this.mirrored(pane) ? -right : right;
     voxel[up] -= down;
     this.jump(this.orientation!.toFile(voxel as unknown as Vector));
   }
@@ -308,9 +317,15 @@ export class Viewer {
   pan(pane: SliceName, dx: number, dy: number): void {
     const pan = this.scene.scene.pan2Dxyzmm;
     const perPixel = pan[3] / this.scale(pane); // the pan is taken off before the zoom
-    const [across, up] = pane === "axial" ? [0, 1] : pane === "coronal" ? [0, 2] : [1, 2];
-    pan[across] += (across === 0 ? -dx : dx) * perPixel;
+    const [across, up] = ACROSS[pane];
+    pan[across] += (this.mirrored(pane) ? -dx : dx) * perPixel;
     pan[up] -= dy * perPixel;
+    this.redraw();
+  }
+
+  /** Radiological: the patient's right on the left of axial and coronal slices. */
+  setRadiological(yes: boolean): void {
+    this.scene.opts.isRadiologicalConvention = yes;
     this.redraw();
   }
 
@@ -337,6 +352,11 @@ export class Viewer {
 
   private get dpr(): number {
     return this.scene.uiData.dpr || 1;
+  }
+
+  /** Sagittal slices always have the front on the left, as seen from the patient's left. */
+  private mirrored(pane: SliceName): boolean {
+    return pane === "sagittal" || this.scene.opts.isRadiologicalConvention;
   }
 
   private indexOf(pane: PaneName): number {

@@ -21,7 +21,24 @@ export class Scene extends Niivue {
   /** What 3D turns around; the whole field of view where there is none. */
   middle: NVMesh | null = null;
 
+  /** Labels have a pattern beside their colour. */
+  hatched = true;
+  /** Called after each drawing, whoever asked for it: a resized window draws by itself. */
+  onDrawn: () => void = () => {};
+
   private tile: readonly number[] = [0, 0, 1, 1];
+
+  override drawScene() {
+    const shader = this.customSliceShader;
+    if (shader) {
+      shader.use(this.gl);
+      this.gl.uniform1f(shader.uniforms.pixel, this.uiData.dpr || 1);
+      this.gl.uniform1i(shader.uniforms.hatched, Number(this.hatched));
+    }
+    const said = super.drawScene();
+    this.onDrawn();
+    return said;
+  }
 
   /** A slice has its whole pane, so that zooming in uses all of it. */
   override draw2D(tile: number[], slice: SLICE_TYPE, slicePosition = NaN): void {

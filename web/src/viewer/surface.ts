@@ -5,7 +5,7 @@
  * surface nets: one vertex per cell that the surface crosses, at the mean of its edge crossings
  * (Gibson, "Constrained elastic surface nets", MICCAI 1998).
  */
-import type { Grid, Vector } from "../volume/grid";
+import { determinant3, type Grid, type Vector } from "../volume/grid";
 
 export interface Surface {
   /** RAS millimetres, three per vertex. */
@@ -101,7 +101,7 @@ function netOf({ values, shape, block, origin }: Field, grid: Grid): Surface | n
   }
   if (points.length === 0) return null;
   const triangles: number[] = [];
-  const mirrored = determinant(grid) < 0;
+  const mirrored = determinant3(grid.affine) < 0;
   // The outermost blocks are empty, so an edge that is crossed has four cells around it.
   for (let z = 0; z < nz - 1; z++) {
     for (let y = 0; y < ny - 1; y++) {
@@ -168,12 +168,4 @@ function crossing(values: Float32Array, cell: number, stride: number[]): Vector 
     }
   }
   return n ? [sum[0] / n, sum[1] / n, sum[2] / n] : null;
-}
-
-function determinant({ affine: a }: Grid): number {
-  return (
-    a[0][0] * (a[1][1] * a[2][2] - a[1][2] * a[2][1]) -
-    a[0][1] * (a[1][0] * a[2][2] - a[1][2] * a[2][0]) +
-    a[0][2] * (a[1][0] * a[2][1] - a[1][1] * a[2][0])
-  );
 }

@@ -79,6 +79,10 @@ export class Grid {
     );
   }
 
+  get voxelMm3(): number {
+    return Math.abs(determinant3(this.affine));
+  }
+
   /** Millimetres between the centres of neighbours along one axis. */
   spacing(axis: Axis): number {
     return Math.sqrt(this.metric[4 * axis]);
@@ -105,6 +109,12 @@ export class Grid {
   }
 }
 
+/** RAS millimetres as people say them: "R 12.0, A 5.5, I 40.0 mm". */
+export function inWords(world: Vector): string {
+  const sides = world.map((x, axis) => `${(x < 0 ? "LPI" : "RAS")[axis]} ${Math.abs(x).toFixed(1)}`);
+  return `${sides.join(", ")} mm`;
+}
+
 /** The smallest box around both; `null` is empty. */
 export function union(a: Box | null, b: Box | null): Box | null {
   if (!a || !b) return a ?? b;
@@ -116,14 +126,23 @@ export function union(a: Box | null, b: Box | null): Box | null {
   return { low: pick(Math.min, a.low, b.low), high: pick(Math.max, a.high, b.high) };
 }
 
+/** Of the first three rows and columns; negative where the grid is left-handed. */
+export function determinant3([a, b, c]: readonly (readonly number[])[]): number {
+  return (
+    a[0] * (b[1] * c[2] - b[2] * c[1]) -
+    a[1] * (b[0] * c[2] - b[2] * c[0]) +
+    a[2] * (b[0] * c[1] - b[1] * c[0])
+  );
+}
+
 function invert3(a: readonly (readonly number[])[]): number[] {
   const [[a0, a1, a2], [b0, b1, b2], [c0, c1, c2]] = a;
+  const determinant = determinant3(a);
   const minors = [
     b1 * c2 - b2 * c1, a2 * c1 - a1 * c2, a1 * b2 - a2 * b1,
     b2 * c0 - b0 * c2, a0 * c2 - a2 * c0, a2 * b0 - a0 * b2,
     b0 * c1 - b1 * c0, a1 * c0 - a0 * c1, a0 * b1 - a1 * b0,
   ];
-  const determinant = a0 * minors[0] + a1 * minors[3] + a2 * minors[6];
   if (!Number.isFinite(determinant) || Math.abs(determinant) < 1e-12) {
     throw new Error("The grid's affine has no inverse.");
   }
