@@ -32,7 +32,10 @@ def test_finds_the_liver_and_both_lesions():
         "network 2",
         "postprocess",
         "back to grid",
+        "quality",
     ]
+    assert found.quality.stages_agree > 0.9
+    assert found.quality.expected_dice > 0.9
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -85,6 +88,27 @@ def test_nothing_is_a_result_with_a_warning():
     assert not found.labelmap.labels.any()
     assert found.warnings == ("No liver was found; the label map is empty.",)
     assert (found.probabilities.p[0] == 1).all()
+
+
+def test_what_only_one_stage_takes_for_a_liver_is_none():
+    """Stage 2 saw nothing but crops with a liver: it draws one into any."""
+    volume, _ = phantom(GRID)
+
+    def a_corner(image):
+        p = np.zeros((3, *image.shape), np.float32)
+        p[0] = 1
+        p[:2, :9, :9, :9] = [[[[0.2]]], [[[0.8]]]]
+        return p
+
+    first, _ = threshold_engine().stages
+    engine = type(threshold_engine())("corner", "fp32", "cpu", 1, (first, a_corner))
+    found = Segmenter(PLAN, engine)(volume, probabilities=True)
+    assert not found.labelmap.labels.any()
+    assert not found.tumour_probability.any()
+    assert (found.probabilities.p[0] == 1).all()
+    (warning,) = found.warnings
+    assert "agree on no liver" in warning
+    assert found.quality.stages_agree < 0.5
 
 
 def test_warns_of_a_cut_liver_and_of_no_lesion():

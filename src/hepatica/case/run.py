@@ -232,6 +232,7 @@ def _report(
         case=case,
         warnings=volume.source.warnings + segmentation.warnings,
         measurements=measurements,
+        quality=segmentation.quality,
         provenance=Provenance(
             input=InputRecord.of(volume.source, volume.geometry),
             bundle=BundleRecord(name=model.bundle.name, sha256=model.bundle.sha256),

@@ -19,6 +19,7 @@ from hepatica.model.engines import Engine
 from hepatica.model.plan import Plan, StagePlan
 from hepatica.pipeline.postprocess import onto_grid, postprocess
 from hepatica.pipeline.preprocess import preprocess, widen
+from hepatica.results.quality import Quality, estimate
 
 #: Liver volumes outside this range are possible, but worth a second look.
 PLAUSIBLE_LIVER_ML = (400.0, 4000.0)
@@ -41,6 +42,7 @@ class Segmentation:
     tumour_probability: NDArray[np.float32]
     probabilities: ProbabilityMap | None
     warnings: tuple[str, ...]
+    quality: Quality
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -70,9 +72,9 @@ class Segmenter:
         """
         clock = _Clock(progress)
         # Steps 1 and 2: the whole volume, and where the liver is on its grid.
-        rough = self._stage(0, volume, clock)
+        rough = self._stage(0, volume, clock).argmax()
         with clock.step("find liver"):
-            box = liver_box(rough.argmax(), volume.geometry, self.plan)
+            box = liver_box(rough, volume.geometry, self.plan)
         if box is None:
             return _nothing(volume, probabilities, clock)
         # Steps 3 to 5: crop, segment again, clean, and put back.
@@ -82,7 +84,12 @@ class Segmenter:
             fine = postprocess(fine, self.plan.postprocessing)
         with clock.step("back to grid"):
             labels, tumour, kept = _back(fine, volume.geometry, box, self.plan, probabilities)
-        return Segmentation(labels, tumour, kept, _look(labels, volume), clock.seconds)
+        with clock.step("quality"):
+            quality = estimate(rough, fine, labels)
+        if labels.liver.any() and not quality.believed:
+            return _nothing(volume, probabilities, clock, quality)
+        warnings = _look(labels, volume) + quality.doubts
+        return Segmentation(labels, tumour, kept, warnings, quality, clock.seconds)
 
     def first(self, volume: Volume) -> LabelMap:
         """Stage 1 alone, postprocessed, on the volume's grid (the paper's "Stage1")."""
@@ -167,12 +174,16 @@ def _cut(mask: NDArray[np.bool_], image: NDArray[np.float32]) -> bool:
     return False
 
 
-def _nothing(volume: Volume, probabilities: bool, clock: _Clock) -> Segmentation:
+def _nothing(
+    volume: Volume, probabilities: bool, clock: _Clock, quality: Quality | None = None
+) -> Segmentation:
     geometry = volume.geometry
     labels = LabelMap(np.zeros(geometry.shape, np.uint8), geometry)
     kept = ProbabilityMap(_background(geometry), geometry) if probabilities else None
     empty = np.zeros(geometry.shape, np.float32)
-    return Segmentation(labels, empty, kept, _look(labels, volume), clock.seconds)
+    quality = quality or Quality()
+    warnings = quality.doubts or _look(labels, volume)
+    return Segmentation(labels, empty, kept, warnings, quality, clock.seconds)
 
 
 def _background(geometry: Geometry) -> NDArray[np.float32]:

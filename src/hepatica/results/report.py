@@ -20,6 +20,7 @@ from hepatica.core.volume import Source
 from hepatica.model.plan import Plan
 from hepatica.results.measure import Measurements
 from hepatica.results.notice import RESEARCH_ONLY
+from hepatica.results.quality import Quality
 from hepatica.results.tables import Cell, table
 
 Row4: TypeAlias = tuple[float, float, float, float]
@@ -113,6 +114,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         Version of the program.
     warnings
         Sentences for the reader, such as that no liver was found; empty when all is well.
+    quality
+        How far the networks trust the liver; None for a label map that was given.
     """
 
     hepatica: str
@@ -120,6 +123,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     case: str
     warnings: tuple[str, ...]
     measurements: Measurements
+    quality: Quality | None = None
     provenance: Provenance
     timing: Timing
 

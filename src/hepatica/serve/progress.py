@@ -11,7 +11,7 @@ STEPS: dict[str, tuple[tuple[str, ...], float]] = {
     "read": (("image", "read"), 2.0),
     "stage 1": (("preprocess 1", "network 1", "find liver"), 3.0),
     "stage 2": (("preprocess 2", "network 2"), 3.0),
-    "clean": (("postprocess", "back to grid"), 2.0),
+    "clean": (("postprocess", "back to grid", "quality"), 2.0),
     "measure": (("measure",), 1.0),
     "write": (("write", "export", "preview", "models"), 2.0),
     "page": (("page", "open"), 3.0),
