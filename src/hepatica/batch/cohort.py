@@ -11,7 +11,13 @@ import msgspec
 from hepatica import case, io
 from hepatica.batch.manifest import Manifest
 from hepatica.batch.page import cohort_page
-from hepatica.results.report import CASE_COLUMNS, LESION_COLUMNS, CaseRow, Report, cohort_lesions_csv
+from hepatica.results.report import (
+    CASE_COLUMNS,
+    LESION_COLUMNS,
+    CaseRow,
+    Report,
+    cohort_lesions_csv,
+)
 
 LESIONS, PAGE = "lesions.csv", "cohort.html"
 _WORDS = {"case", "status", "warnings", "error"}

@@ -81,4 +81,5 @@ class Began(msgspec.Struct, frozen=True, kw_only=True):
 
 def outcome(data: bytes) -> Outcome:
     """Read what a worker returned; raises msgspec.DecodeError."""
-    return msgspec.json.decode(data, type=Outcome)
+    found: Outcome = msgspec.json.decode(data, type=Outcome)
+    return found

@@ -164,5 +164,3 @@ def _small(preview: Path) -> bytes | None:
 
 def _link(name: str) -> Markup:
     return Markup(f'<a href="{quote(f"{name}/{case.PAGE}")}">{text(name)}</a>')
-
-

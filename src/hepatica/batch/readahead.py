@@ -23,7 +23,7 @@ SOURCE = "hepatica-source"
 _BLOCK = 1 << 20
 
 
-class ReadAhead(WorkerPlugin):
+class ReadAhead(WorkerPlugin):  # type: ignore[misc]  # Dask is Any to us
     """On each worker: reads the source of a case that waits there while another one runs."""
 
     name = "hepatica-read-ahead"

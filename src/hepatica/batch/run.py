@@ -20,7 +20,7 @@ import hepatica
 from hepatica.batch import leftovers, messages, work
 from hepatica.batch.cluster import Crew
 from hepatica.batch.manifest import Cause, DiskFull, Entry, Manifest
-from hepatica.batch.messages import TOPIC, Began, Done, Failed, Recipe, Task, Unable
+from hepatica.batch.messages import TOPIC, Began, Done, Failed, Outcome, Recipe, Task, Unable
 from hepatica.batch.readahead import SOURCE
 from hepatica.batch.sources import fingerprint
 from hepatica.core.errors import HepaticaError, OutputError, ResourceError
@@ -54,8 +54,10 @@ class _InHand:
 
 @dataclass
 class _Full:
-    """A disk that was full: since when, and when one case is tried again. There may be room
-    for a small one, so that only a try tells."""
+    """A disk that was full: since when, and when one case is tried again.
+
+    There may be room for a small one, so that only a try tells.
+    """
 
     since: float
     delay_s: float = _DISK_S[0]
@@ -188,10 +190,11 @@ class Run:
             return
         if kind == "began":
             began = msgspec.convert(content, Began)
-            held = self._in_hand.get(began.key)  # not of an earlier client's task
-            if held is not None:
-                held.began = time.monotonic()
-                self._write(lambda: self.manifest.begin(held.entry.name, began.worker))
+            begun = self._in_hand.get(began.key)
+            if begun is None:
+                return  # of another client's task
+            begun.began, name = time.monotonic(), begun.entry.name
+            self._write(lambda: self.manifest.begin(name, began.worker))
         elif held := self._in_hand.pop(content, None):
             self._ended(held)
 
@@ -199,6 +202,7 @@ class Run:
         self._lonely = False
         future, name = held.future, held.entry.name
         status = future.status
+        result: Outcome | None
         if status == "finished":
             result = messages.outcome(future.result())
         elif status == "error":

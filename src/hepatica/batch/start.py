@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hepatica.batch import cohort, leftovers, sources
-from hepatica.batch.cluster import Jobs, Local, Where
+from hepatica.batch.cluster import Where
 from hepatica.batch.lock import owned
 from hepatica.batch.manifest import Manifest, State
 from hepatica.batch.messages import Recipe

@@ -20,7 +20,7 @@ import msgspec
 
 import hepatica
 from hepatica import case
-from hepatica.batch.manifest import Hashes
+from hepatica.batch.manifest import Cause, Hashes
 from hepatica.batch.messages import TOPIC, Began, Done, Failed, Outcome, Recipe, Task, Unable
 from hepatica.core.errors import HepaticaError, InputError, OutputError, ResourceError
 from hepatica.io.memory import available_bytes, limit_memory, resident_bytes
@@ -93,7 +93,7 @@ def _model(recipe: Recipe) -> case.Model:
 def _run(task: Task, model: case.Model, available: int | None) -> tuple[Hashes, bool]:
     """Do it, or keep a folder of the same image, model and version that is there."""
 
-    def result(**how: bool) -> Hashes:
+    def result(resume: bool = False, overwrite: bool = False) -> Hashes:
         report = case.run_case(
             task.source,
             task.out,
@@ -102,7 +102,8 @@ def _run(task: Task, model: case.Model, available: int | None) -> tuple[Hashes, 
             save_probabilities=task.recipe.save_probabilities,
             exports=task.recipe.exports,
             available_bytes=available,
-            **how,
+            resume=resume,
+            overwrite=overwrite,
         )
         return Hashes(
             input=report.provenance.input.sha256,
@@ -125,11 +126,15 @@ def _run(task: Task, model: case.Model, available: int | None) -> tuple[Hashes, 
     return result(), False
 
 
-def _cause(error: HepaticaError | OSError) -> str:
+def _cause(error: HepaticaError | OSError) -> Cause:
     found = error if isinstance(error, OSError) else error.__cause__
     if isinstance(found, OSError) and found.errno in _FULL:
         return "disk"
-    kinds = {InputError: "input", ResourceError: "memory", OutputError: "output"}
+    kinds: dict[type[HepaticaError], Cause] = {
+        InputError: "input",
+        ResourceError: "memory",
+        OutputError: "output",
+    }
     return next((kinds[kind] for kind in kinds if isinstance(error, kind)), "fault")
 
 

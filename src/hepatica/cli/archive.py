@@ -63,7 +63,9 @@ def batch(
         bool, typer.Option(help="Also write the lesion probability of every voxel.")
     ] = False,
     export: Annotated[str, typer.Option(help="As of hepatica segment.")] = "",
-    status: Annotated[bool, typer.Option("--status", help="Say how far it is; do nothing.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Say how far it is; do nothing.")
+    ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try again what was set aside.")
     ] = False,

@@ -1,0 +1,131 @@
+"""A small archive, and `hepatica batch` in a process of its own, with faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from hepatica import case, io
+from hepatica.batch.manifest import Entry, Manifest
+from hepatica.core.volume import Volume
+from tests.batch.faults import VARIABLE
+from tests.phantom import GRID, phantom
+
+ROOT = Path(__file__).parents[2]
+NAMES = tuple(f"p{n:02d}" for n in range(6))
+
+
+def write(folder: Path, names: tuple[str, ...]) -> Path:
+    """Phantoms of these names, each another image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    volume, _ = phantom(GRID)
+    for n, name in enumerate(names):
+        other = Volume(volume.voxels + np.float32(n), volume.geometry, volume.source)
+        io.write_volume(folder / f"{name}.nii.gz", other)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory) -> Path:
+    return write(tmp_path_factory.mktemp("archive"), NAMES)
+
+
+@pytest.fixture(scope="session")
+def serial(archive, tiny_bundle, tmp_path_factory) -> Mapping[str, bytes]:
+    """The label map of each case, one after the other in this process."""
+    out = tmp_path_factory.mktemp("serial")
+    model = case.Model.load(str(tiny_bundle.folder), threads=1)
+    for name in NAMES:
+        case.run_case(archive / f"{name}.nii.gz", out, model)
+    return {name: labels(out, name) for name in NAMES}
+
+
+def labels(out: Path, name: str) -> bytes:
+    return (out / name / f"{name}_seg.nii.gz").read_bytes()
+
+
+class Batch:
+    """`hepatica batch` into a folder, as a process with warnings as errors."""
+
+    def __init__(self, out: Path, bundle: Path) -> None:
+        self.out, self.bundle = out, bundle
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: object, faults: Mapping[str, str] | None = None):
+        words = [sys.executable, "-W", "error", "-m", "hepatica", "batch"]
+        words += [*map(str, arguments), "-o", str(self.out)]
+        if not {"--status", "--bundle"} & set(words):
+            words += ["--bundle", str(self.bundle), "--threads", "1"]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+            "DASK_DISTRIBUTED__WORKER__PRELOAD": '["tests.batch.faults"]',
+            VARIABLE: json.dumps(faults or {}),
+        }
+        process = subprocess.Popen(
+            words,
+            env=environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: object, faults: Mapping[str, str] | None = None):
+        """Exit code, standard output, standard error."""
+        process = self.start(*arguments, faults=faults)
+        out, err = process.communicate(timeout=300)
+        return process.returncode, out, err
+
+    def entries(self) -> dict[str, Entry]:
+        manifest = Manifest.read(self.out)
+        try:
+            states = ("queued", "running", "done", "failed", "quarantined")
+            return {entry.name: entry for entry in manifest.entries(*states)}
+        finally:
+            manifest.close()
+
+    def half_written(self) -> list[str]:
+        """What a process left behind; the lock is a file that stays."""
+        return [p.name for p in self.out.iterdir() if p.name.startswith(".") and "lock" not in p.name]
+
+
+@pytest.fixture
+def batch(tmp_path, tiny_bundle) -> Iterator[Batch]:
+    found = Batch(tmp_path / "out", tiny_bundle.folder)
+    yield found
+    for process in found.started:
+        if process.poll() is None:
+            end(process)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill -9, and wait until its workers are gone as well."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(below, timeout=30)
+    assert not alive, alive
+
+
+def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
