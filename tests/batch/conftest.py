@@ -86,7 +86,7 @@ class Batch:
     def run(self, *arguments: object, faults: Mapping[str, str] | None = None):
         """Exit code, standard output, standard error."""
         process = self.start(*arguments, faults=faults)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=150)
         return process.returncode, out, err
 
     def entries(self) -> dict[str, Entry]:
@@ -99,7 +99,9 @@ class Batch:
 
     def half_written(self) -> list[str]:
         """What a process left behind; the lock is a file that stays."""
-        return [p.name for p in self.out.iterdir() if p.name.startswith(".") and "lock" not in p.name]
+        return [
+            p.name for p in self.out.iterdir() if p.name.startswith(".") and "lock" not in p.name
+        ]
 
 
 @pytest.fixture

@@ -241,9 +241,7 @@ def test_scheduler_lost(batch, archive, serial, tmp_path):
     worker = start_worker(address, tmp_path)
     try:
         waiting = tmp_path / "waiting"
-        client = batch.start(
-            archive, "--scheduler", address, faults={}
-        )
+        client = batch.start(archive, "--scheduler", address, faults={})
         until(lambda: any(e.state == "done" for e in batch.entries().values()))
         del waiting
         scheduler.kill()

@@ -64,23 +64,16 @@ class Crew:
     ----------
     workers
         How many there are; None asks the scheduler, as they may come and go.
-    alone_bytes
-        Memory of a case for which all other workers stand idle; None if they are not ours.
     """
 
     client: Client
     workers: int | None
-    alone_bytes: int | None
 
     def size(self) -> int:
         """How many workers there are now; 0 if none is connected."""
         if self.workers is not None:
             return self.workers
         return len(self.client.nthreads())
-
-    def fresh(self) -> None:
-        """Restart all workers: none holds a model, or memory of earlier cases, after it."""
-        self.client.restart(timeout=10 * CONNECT_S)
 
 
 @dataclass(frozen=True)
@@ -114,6 +107,11 @@ class Local:
         """Of each worker's engine, so that all cores are used and none twice."""
         return max(1, (os.cpu_count() or 1) // self.planned()[0])
 
+    def alone(self) -> Local:
+        """One worker that has the memory of all."""
+        number, share = self.planned()
+        return Local(1, number * share, self.gpu)
+
     @contextmanager
     def opened(self) -> Iterator[Crew]:
         """Start them; they end with the block, and if this process is killed.
@@ -146,7 +144,7 @@ class Local:
             )
             client = stack.enter_context(Client(cluster, security=security))
             client.register_plugin(ReadAhead())
-            yield Crew(client, number, share * number)
+            yield Crew(client, number)
 
 
 @dataclass(frozen=True)
@@ -159,6 +157,9 @@ class Remote:
     def threads(self) -> int:
         """Of each worker's engine: one, as nothing is known of the machines."""
         return 1
+
+    def alone(self) -> None:
+        """Its workers are not ours to stop."""
 
     @contextmanager
     def opened(self) -> Iterator[Crew]:
@@ -190,7 +191,7 @@ class Remote:
             for listening in (told["address"], *told["workers"]):
                 require_safe(listening, self.tls)
             client.register_plugin(ReadAhead())
-            yield Crew(client, None, None)
+            yield Crew(client, None)
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,9 @@ class Jobs:
     def threads(self) -> int:
         """Of each worker's engine."""
         return self.config.threads
+
+    def alone(self) -> None:
+        """A job's worker has its memory to itself already."""
 
     @contextmanager
     def opened(self) -> Iterator[Crew]:
@@ -215,7 +219,7 @@ class Jobs:
             client.register_plugin(ReadAhead())
             number = self.config.jobs * self.config.workers_per_job
             cluster.adapt(minimum=number, maximum=number)
-            yield Crew(client, None, None)
+            yield Crew(client, None)
 
 
 Where = Local | Remote | Jobs

@@ -65,7 +65,7 @@ class Entry:
     tries
         How often it began and ended, well or not.
     alone
-        The next try has a worker of its own, with nothing else running on this machine.
+        The next try is in a fresh process with nothing beside it, where workers are ours.
     seconds, worker
         Of the last try; None before there was one.
     fingerprint
@@ -201,9 +201,13 @@ class Manifest:
             *(state, cause, reason, counts, alone, name),
         )
 
-    def next(self, limit: int) -> list[Entry]:
-        """The first that are to be done: new ones, then those that failed, then those alone."""
-        waiting = "state IN ('queued', 'failed') ORDER BY alone, tries, position LIMIT ?"
+    def next(self, limit: int, alone: bool | None = None) -> list[Entry]:
+        """The first that are to be done: new ones, then those that failed, then those alone.
+
+        Only those to be tried alone, or none of these; None takes both.
+        """
+        which = "" if alone is None else f" AND alone = {alone:d}"
+        waiting = f"state IN ('queued', 'failed'){which} ORDER BY alone, tries, position LIMIT ?"
         return list(self._select(waiting, limit))
 
     def entry(self, name: str) -> Entry:

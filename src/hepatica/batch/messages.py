@@ -32,11 +32,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One try of one case.
-
-    `memory_bytes` is what the worker's process may use, None for the limit that it was
-    started with. `version` is the client's.
-    """
+    """One try of one case; `version` is the client's."""
 
     key: str
     case: str
@@ -44,7 +40,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     out: str
     recipe: Recipe
     version: str
-    memory_bytes: int | None = None
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):

@@ -48,7 +48,6 @@ class _InHand:
 
     entry: Entry
     future: Future
-    alone: bool
     began: float | None = None
 
 
@@ -79,6 +78,8 @@ class Run:
     ----------
     out
         The folder of results, owned by this process.
+    alone
+        Only cases that are to be tried alone, or none of these; None takes both.
     patience_s
         How long to wait for room on a disk that is full.
     tell
@@ -94,22 +95,22 @@ class Run:
         crew: Crew,
         recipe: Recipe,
         *,
+        alone: bool | None = None,
         patience_s: float = 600.0,
         tell: Tell = lambda sentence: None,
         tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.out, self.manifest, self.crew, self.recipe = out.absolute(), manifest, crew, recipe
-        self.patience_s, self.tell, self.tick = patience_s, tell, tick
+        self.alone, self.patience_s, self.tell, self.tick = alone, patience_s, tell, tick
         self._in_hand: dict[str, _InHand] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._innocent: dict[str, int] = {}
         self._number = 0
         self._full: _Full | None = None
-        self._lonely = False
 
     def all(self) -> None:
-        """Do everything that waits; afterwards each case is done, quarantined, or (only where
-        the disk stayed full) failed.
+        """Do everything that waits; then each case is done, set aside, or (where the disk
+        stayed full, or it is to be tried alone and this run has none of these) failed.
 
         Raises
         ------
@@ -138,20 +139,14 @@ class Run:
         if self._full is not None and (now < self._full.next_try or self._in_hand):
             return True
         names = {held.entry.name for held in self._in_hand.values()}
-        window = 1 if self._full or self._lonely else AHEAD * max(self.crew.size(), 1)
-        waiting = [e for e in self.manifest.next(window + len(names)) if e.name not in names]
-        for entry in waiting:
-            alone = entry.alone and self.crew.alone_bytes is not None
-            if len(self._in_hand) >= (1 if alone else window):
-                break
-            if alone:
-                # All others have ended: their processes give back what they hold.
-                self.crew.fresh()
-            self._lonely = alone
-            self._submit(entry, alone)
+        window = 1 if self._full else AHEAD * max(self.crew.size(), 1)
+        first = self.manifest.next(window + len(names), self.alone)
+        waiting = [entry for entry in first if entry.name not in names]
+        for entry in waiting[: max(window - len(names), 0)]:
+            self._submit(entry)
         return bool(waiting)
 
-    def _submit(self, entry: Entry, alone: bool) -> None:
+    def _submit(self, entry: Entry) -> None:
         self._number += 1
         key = f"case-{self._number}-{time.time_ns():x}"
         task = Task(
@@ -161,7 +156,6 @@ class Run:
             out=str(self.out),
             recipe=self.recipe,
             version=hepatica.__version__,
-            memory_bytes=self.crew.alone_bytes if alone else None,
         )
         gpu = self.recipe.device.startswith("cuda")
         with dask.annotate(**{SOURCE: str(entry.source)}):
@@ -172,7 +166,7 @@ class Run:
                 pure=False,
                 resources={"GPU": 1} if gpu else None,
             )
-        self._in_hand[key] = _InHand(entry, future, alone)
+        self._in_hand[key] = _InHand(entry, future)
         future.add_done_callback(lambda done: self._inbox.put(("ended", done.key)))
 
     # Taking in
@@ -199,7 +193,6 @@ class Run:
             self._ended(held)
 
     def _ended(self, held: _InHand) -> None:
-        self._lonely = False
         future, name = held.future, held.entry.name
         status = future.status
         result: Outcome | None
@@ -258,7 +251,7 @@ class Run:
                 self._full = _Full(time.monotonic())
                 self.tell(f"The disk of {self.out} is full; waiting for room.")
             self._full.wait()
-            self._set_back(name, why.cause, why.reason, counts=False, alone=held.alone)
+            self._set_back(name, why.cause, why.reason, counts=False, alone=held.entry.alone)
             return
         last = held.entry.tries + 1 >= TRIES
         if last:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from hepatica.batch import cohort, leftovers, sources
-from hepatica.batch.cluster import Where
+from hepatica.batch.cluster import Crew, Where
 from hepatica.batch.lock import owned
 from hepatica.batch.manifest import Manifest, State
 from hepatica.batch.messages import Recipe
@@ -15,6 +16,7 @@ from hepatica.core.errors import ConfigError
 from hepatica.model import bundle as bundles
 
 Counts = dict[State, int]
+Tick = Callable[[Counts, int], None]
 
 
 def batch(
@@ -26,7 +28,7 @@ def batch(
     retry_failed: bool = False,
     patience_s: float = 600.0,
     tell: Tell = lambda sentence: None,
-    tick: Callable[[Counts, int], None] = lambda counts, workers: None,
+    tick: Tick = lambda counts, workers: None,
 ) -> Counts:
     """Segment all that `given` holds into `out`; how many cases are in each state then.
 
@@ -65,16 +67,21 @@ def batch(
             changed = reconcile(out, manifest, bundle.sha256, recipe)
             if changed:
                 tell(f"{changed} that were done are done again: image, model or result changed.")
-            if manifest.next(1):
-                with where.opened() as crew:
+            lonely = where.alone()
+            crews = [(where, None)] if lonely is None else [(where, False), (lonely, True)]
+            for place, alone in crews:
+                if not manifest.next(1, alone):
+                    continue
+                with place.opened() as crew:
                     run = Run(
                         out,
                         manifest,
                         crew,
                         recipe,
+                        alone=alone,
                         patience_s=patience_s,
                         tell=tell,
-                        tick=lambda: tick(manifest.counts(), crew.size()),
+                        tick=partial(_told, tick, manifest, crew),
                     )
                     try:
                         run.all()
@@ -85,3 +92,7 @@ def batch(
             return manifest.counts()
         finally:
             manifest.close()
+
+
+def _told(tick: Tick, manifest: Manifest, crew: Crew) -> None:
+    tick(manifest.counts(), crew.size())

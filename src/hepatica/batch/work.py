@@ -43,7 +43,7 @@ def do(task: bytes) -> bytes:
     worker = get_worker()
     began = Began(key=asked.key, worker=f"{worker.name}@{worker.address}")
     worker.log_event(TOPIC, msgspec.to_builtins(began))
-    limit = asked.memory_bytes or worker.memory_manager.memory_limit or None
+    limit = worker.memory_manager.memory_limit or None
     return msgspec.json.encode(attempt(asked, limit))
 
 
