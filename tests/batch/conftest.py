@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from distributed.security import Security
 
 from hepatica import case, io
 from hepatica.batch.manifest import Entry, Manifest
+from hepatica.batch.security import Tls
 from hepatica.core.volume import Volume
 from tests.batch.faults import VARIABLE
 from tests.phantom import GRID, phantom
@@ -131,3 +133,61 @@ def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+class Scheduler:
+    """Dask's own, as a process, and workers of it; both told only what a user would tell them."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder, self.options = folder, options
+        self.file = folder / "scheduler.json"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        self.process = self._start(*words, "--scheduler-file", str(self.file))
+        until(self.file.exists)
+        self.address = json.loads(self.file.read_bytes())["address"]
+
+    def worker(self, *options: str) -> subprocess.Popen[bytes]:
+        words = ["worker", self.address, "--host", "127.0.0.1", "--nthreads", "1"]
+        words += ["--no-dashboard", "--memory-limit", "0", "--local-directory", str(self.folder)]
+        return self._start(*words, *options)
+
+    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+            "DASK_DISTRIBUTED__WORKER__PRELOAD": '["tests.batch.faults"]',
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+            VARIABLE: "{}",
+        }
+        command = [sys.executable, "-m", "dask", *words, *self.options]
+        log = (self.folder / f"{words[0]}{len(self.processes)}.log").open("wb")
+        with log:
+            process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                below = psutil.Process(process.pid).children(recursive=True)
+                process.terminate()
+                process.wait(timeout=60)
+                psutil.wait_procs(below, timeout=60)
+
+
+@pytest.fixture
+def scheduler(tmp_path) -> Iterator[Scheduler]:
+    found = Scheduler(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def tls(tmp_path) -> Tls:
+    """Credentials of a cluster, made for the test."""
+    made = Security.temporary()
+    parts = {"ca": made.tls_ca_file, "cert": made.tls_client_cert, "key": made.tls_client_key}
+    for name, content in parts.items():
+        (tmp_path / f"{name}.pem").write_text(content)
+    return Tls(*(str(tmp_path / f"{name}.pem") for name in parts))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -236,30 +234,21 @@ def test_nothing_of_a_batch_can_be_reached_from_another_machine(batch, archive, 
     assert {*listening} == {"127.0.0.1"}
 
 
-def test_scheduler_lost(batch, archive, serial, tmp_path):
-    scheduler, address = start_scheduler(tmp_path)
-    worker = start_worker(address, tmp_path)
-    try:
-        waiting = tmp_path / "waiting"
-        client = batch.start(archive, "--scheduler", address, faults={})
-        until(lambda: any(e.state == "done" for e in batch.entries().values()))
-        del waiting
-        scheduler.kill()
-        _, err = client.communicate(timeout=120)
-        assert client.returncode == 1
-        assert err.startswith("Error: The connection to the scheduler is lost.")
-    finally:
-        for process in (scheduler, worker):
-            process.kill()
-            process.wait()
-    time.sleep(1)
+def test_a_scheduler_that_is_lost_ends_the_run_and_the_next_one_goes_on(
+    batch, archive, serial, scheduler
+):
+    worker = scheduler.worker()
+    client = batch.start(archive, "--scheduler", scheduler.address)
+    until(lambda: any(e.state == "done" for e in batch.entries().values()))
+    scheduler.process.kill()
+    _, err = client.communicate(timeout=120)
+    assert client.returncode == 1
+    assert err.startswith("Error: The connection to the scheduler is lost.")
+    before = batch.entries()
+    assert {e.state for e in before.values()} == {"done", "queued"}
+    worker.wait(timeout=120)
+    done = [name for name, entry in before.items() if entry.state == "done"]
     assert batch.run(archive, "--workers", 2)[0] == 0
     all_good(batch, serial)
-
-
-def start_scheduler(folder: Path):
-    raise NotImplementedError
-
-
-def start_worker(address: str, folder: Path):
-    raise NotImplementedError
+    after = batch.entries()
+    assert {n: after[n].changed for n in done} == {n: before[n].changed for n in done}

@@ -125,7 +125,7 @@ class Local:
             from distributed.security import Security
         number, share = self.planned()
         with ExitStack() as stack:
-            stack.enter_context(_settings())
+            stack.enter_context(settings())
             security = Security.temporary()
             cluster = stack.enter_context(
                 LocalCluster(
@@ -177,7 +177,7 @@ class Remote:
             from distributed import Client
         security = None if self.tls is None else self.tls.security()
         with ExitStack() as stack:
-            stack.enter_context(_settings())
+            stack.enter_context(settings())
             try:
                 client = stack.enter_context(
                     Client(self.address, security=security, timeout=CONNECT_S)
@@ -213,7 +213,7 @@ class Jobs:
         with needs_cluster():
             from distributed import Client
         with ExitStack() as stack:
-            stack.enter_context(_settings())
+            stack.enter_context(settings())
             cluster = stack.enter_context(self.config.cluster())
             client = stack.enter_context(Client(cluster, security=cluster.security))
             client.register_plugin(ReadAhead())
@@ -246,7 +246,8 @@ def where(
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def settings() -> Iterator[None]:
+    """Dask with `SETTINGS`, and silent, in the block."""
     import dask
 
     logger = logging.getLogger("distributed")

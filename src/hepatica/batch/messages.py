@@ -18,7 +18,8 @@ TOPIC = "hepatica-batch"
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """How every case of a run is done; `threads` are those of each worker's engine.
 
-    `bundle` is a name that ships, or an absolute folder that all workers see.
+    `bundle` is a name that ships, or an absolute folder that all workers see; `gpu` asks for
+    workers with that resource of Dask's.
     """
 
     bundle: str = "default"
@@ -29,6 +30,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     save_probabilities: bool = False
     exports: tuple[str, ...] = ()
     limit_s: float = 1800.0
+    gpu: bool = False
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

@@ -157,14 +157,13 @@ class Run:
             recipe=self.recipe,
             version=hepatica.__version__,
         )
-        gpu = self.recipe.device.startswith("cuda")
         with dask.annotate(**{SOURCE: str(entry.source)}):
             future = self.crew.client.submit(
                 work.do,
                 msgspec.json.encode(task),
                 key=key,
                 pure=False,
-                resources={"GPU": 1} if gpu else None,
+                resources={"GPU": 1} if self.recipe.gpu else None,
             )
         self._in_hand[key] = _InHand(entry, future)
         future.add_done_callback(lambda done: self._inbox.put(("ended", done.key)))

@@ -56,6 +56,9 @@ def batch(
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",
     device: Device = "auto",
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Only workers with GPU=1; so does --device cuda.")
+    ] = False,
     threads: Annotated[
         int, typer.Option(min=0, help="Of each worker's engine; 0 divides the cores.")
     ] = 0,
@@ -86,6 +89,7 @@ def batch(
     if status:
         _status(out, as_json)
         return
+    gpu = gpu or device.startswith("cuda")
     given = (tls_ca, tls_cert, tls_key)
     if any(given) and not all(given):
         raise typer.BadParameter("Give all of --tls-ca, --tls-cert and --tls-key.")
@@ -95,7 +99,7 @@ def batch(
         scheduler,
         slurm,
         Tls(*given) if all(given) else None,
-        device.startswith("cuda"),
+        gpu,
     )
     recipe = Recipe(
         bundle=str(Path(bundle).absolute()) if os.sep in bundle else bundle,
@@ -106,6 +110,7 @@ def batch(
         save_probabilities=save_probabilities,
         exports=tuple(models.require_exports(words(export), case.EXPORTS)),
         limit_s=limit,
+        gpu=gpu,
     )
     show = _Progress(quiet or as_json)
     with show:
