@@ -61,7 +61,7 @@ def test_a_scheduler_that_listens_to_the_network_is_refused(scheduler, monkeypat
         Client, "scheduler_info", lambda *a, **k: told(*a, **k) | {"address": "tcp://192.0.2.7:1"}
     )
     with (
-        pytest.raises(ConfigError, match="tcp://192.0.2.7:1 is neither"),
+        pytest.raises(ConfigError, match=r"tcp://192\.0\.2\.7:1 is neither"),
         Remote(scheduler.address).opened(),
     ):
         pass
@@ -117,7 +117,7 @@ def test_workers_share_cores_and_memory(monkeypatch):
     assert Local().planned() == (1, 10**9)
 
 
-def slurm(folder, tls, **other) -> Slurm:
+def slurm(folder, tls: Tls, **other) -> Slurm:
     told = {
         "jobs": 4,
         "cores": 8,
@@ -172,7 +172,6 @@ def test_the_script_of_a_slurm_job(tmp_path, tls):
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"tls": None}, '"tls" is null'),
         ({"workers_per_job": 9}, "9 workers on 8 cores"),
         ({"corse": 8}, '"corse" means nothing'),
     ],

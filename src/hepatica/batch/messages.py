@@ -70,10 +70,10 @@ Outcome = Done | Failed | Unable
 
 
 class Began(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker has begun a task."""
+    """A worker has begun a task: its name, and where it is (``worker`` is a word of Dask's own)."""
 
     key: str
-    worker: str
+    place: str
 
 
 def outcome(data: bytes) -> Outcome:

@@ -40,6 +40,7 @@ _TICK_S = 1.0
 _DISK_S = (2.0, 60.0)
 
 Tell = Callable[[str], None]
+Do = Callable[[bytes], bytes]
 
 
 @dataclass
@@ -78,6 +79,8 @@ class Run:
     ----------
     out
         The folder of results, owned by this process.
+    do
+        What a worker does with a task.
     alone
         Only cases that are to be tried alone, or none of these; None takes both.
     patience_s
@@ -95,13 +98,15 @@ class Run:
         crew: Crew,
         recipe: Recipe,
         *,
+        do: Do = work.do,
         alone: bool | None = None,
         patience_s: float = 600.0,
         tell: Tell = lambda sentence: None,
         tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.out, self.manifest, self.crew, self.recipe = out.absolute(), manifest, crew, recipe
-        self.alone, self.patience_s, self.tell, self.tick = alone, patience_s, tell, tick
+        self.do, self.alone = do, alone
+        self.patience_s, self.tell, self.tick = patience_s, tell, tick
         self._in_hand: dict[str, _InHand] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._innocent: dict[str, int] = {}
@@ -159,7 +164,7 @@ class Run:
         )
         with dask.annotate(**{SOURCE: str(entry.source)}):
             future = self.crew.client.submit(
-                work.do,
+                self.do,
                 msgspec.json.encode(task),
                 key=key,
                 pure=False,
@@ -187,7 +192,7 @@ class Run:
             if begun is None:
                 return  # of another client's task
             begun.began, name = time.monotonic(), begun.entry.name
-            self._write(lambda: self.manifest.begin(name, began.worker))
+            self._write(lambda: self.manifest.begin(name, began.place))
         elif held := self._in_hand.pop(content, None):
             self._ended(held)
 

@@ -41,7 +41,7 @@ def do(task: bytes) -> bytes:
 
     asked = msgspec.json.decode(task, type=Task)
     worker = get_worker()
-    began = Began(key=asked.key, worker=f"{worker.name}@{worker.address}")
+    began = Began(key=asked.key, place=f"{worker.name}@{worker.address}")
     worker.log_event(TOPIC, msgspec.to_builtins(began))
     limit = worker.memory_manager.memory_limit or None
     return msgspec.json.encode(attempt(asked, limit))
