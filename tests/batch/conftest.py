@@ -14,17 +14,34 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 from distributed.security import Security
 
 from hepatica import case, io
 from hepatica.batch.manifest import Entry, Manifest
 from hepatica.batch.security import Tls
 from hepatica.core.volume import Volume
+from hepatica.model.bundle import Bundle
+from hepatica.model.networks import build
+from hepatica.train.export import export
 from tests.batch.faults import VARIABLE
+from tests.conftest import tiny_plan
 from tests.phantom import GRID, phantom
 
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(f"p{n:02d}" for n in range(6))
+#: With these random weights the networks call much of a phantom liver, and some of it lesion.
+LUCKY = 16
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory) -> Bundle:
+    """A real bundle, small, which finds something in each case of the archive."""
+    torch.manual_seed(LUCKY)
+    plan = tiny_plan()
+    networks = tuple(build(stage) for stage in plan.stages)
+    folder = tmp_path_factory.mktemp("bundles") / "lucky"
+    return export((networks[0], networks[1]), plan, "# Model card: lucky\n", folder)
 
 
 def write(folder: Path, names: tuple[str, ...]) -> Path:
@@ -32,7 +49,7 @@ def write(folder: Path, names: tuple[str, ...]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     volume, _ = phantom(GRID)
     for n, name in enumerate(names):
-        other = Volume(volume.voxels + np.float32(n), volume.geometry, volume.source)
+        other = Volume(np.roll(volume.voxels, n, axis=0), volume.geometry, volume.source)
         io.write_volume(folder / f"{name}.nii.gz", other)
     return folder
 
@@ -43,13 +60,21 @@ def archive(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def serial(archive, tiny_bundle, tmp_path_factory) -> Mapping[str, bytes]:
-    """The label map of each case, one after the other in this process."""
+def serial_folder(archive, bundle, tmp_path_factory) -> Path:
+    """Each case, one after the other in this process."""
     out = tmp_path_factory.mktemp("serial")
-    model = case.Model.load(str(tiny_bundle.folder), threads=1)
+    model = case.Model.load(str(bundle.folder), threads=1)
     for name in NAMES:
-        case.run_case(archive / f"{name}.nii.gz", out, model)
-    return {name: labels(out, name) for name in NAMES}
+        report = case.run_case(archive / f"{name}.nii.gz", out, model)
+        assert report.measurements.findings
+    assert len({labels(out, name) for name in NAMES}) == len(NAMES)
+    return out
+
+
+@pytest.fixture(scope="session")
+def serial(serial_folder) -> Mapping[str, bytes]:
+    """The label map of each."""
+    return {name: labels(serial_folder, name) for name in NAMES}
 
 
 def labels(out: Path, name: str) -> bytes:
@@ -107,8 +132,8 @@ class Batch:
 
 
 @pytest.fixture
-def batch(tmp_path, tiny_bundle) -> Iterator[Batch]:
-    found = Batch(tmp_path / "out", tiny_bundle.folder)
+def batch(tmp_path, bundle) -> Iterator[Batch]:
+    found = Batch(tmp_path / "out", bundle.folder)
     yield found
     for process in found.started:
         if process.poll() is None:

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hepatica.batch import readahead
 from hepatica.case import run
 
+#: Not a case, but where to write what is read ahead.
+READ = "read ahead"
 VARIABLE = "HEPATICA_TEST_FAULTS"
 
 
@@ -48,6 +51,15 @@ def strike(fault: str, case: str) -> None:
 def dask_setup(worker) -> None:
     """Called by Dask in each worker."""
     faults = json.loads(os.environ.get(VARIABLE, "{}"))
+    if READ in faults:
+        read_through = readahead.read_through
+
+        def noted(source):
+            with Path(faults[READ]).open("a") as file:
+                file.write(f"{source.name}\n")
+            return read_through(source)
+
+        readahead.read_through = noted
     sound = run.preview
 
     def preview(volume, labelmap, measurements, case):

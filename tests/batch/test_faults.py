@@ -11,6 +11,7 @@ import pytest
 
 from hepatica.batch.manifest import MANIFEST
 from tests.batch.conftest import NAMES, end, labels, until, write
+from tests.batch.faults import READ
 
 OTHERS = NAMES[:3] + NAMES[4:]
 BAD = NAMES[3]
@@ -26,10 +27,13 @@ def all_good(batch, serial, names=NAMES):
     assert batch.half_written() == []
 
 
-def test_without_faults_it_equals_a_serial_run(batch, archive, serial):
-    code, out, err = batch.run(archive, "--workers", 2)
+def test_without_faults_it_equals_a_serial_run(batch, archive, serial, tmp_path):
+    ahead = tmp_path / "ahead"
+    code, out, err = batch.run(archive, "--workers", 2, faults={READ: str(ahead)})
     assert (code, err) == (0, "")
     assert "6 done" in out
+    # The first case of each worker has nothing that it could be read beside.
+    assert 1 <= len(set(ahead.read_text().split())) <= len(NAMES) - 2
     all_good(batch, serial)
     entries = batch.entries().values()
     assert {e.tries for e in entries} == {1}

@@ -88,7 +88,7 @@ class Run:
     tell
         Called with a sentence for the user, when something happens that they should know.
     tick
-        Called about once a second, and when a case ends.
+        Called about once a second.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Run:
         self._in_hand: dict[str, _InHand] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._innocent: dict[str, int] = {}
-        self._number = 0
+        self._number, self._ticked = 0, 0.0
         self._full: _Full | None = None
 
     def all(self) -> None:
@@ -128,7 +128,9 @@ class Run:
         try:
             while self._fill() or self._in_hand:
                 self._next_message()
-                self.tick()
+                if (now := time.monotonic()) - self._ticked >= _TICK_S:
+                    self._ticked = now
+                    self.tick()
         finally:
             client.unsubscribe_topic(TOPIC)
             client.cancel([held.future for held in self._in_hand.values()], force=True)
