@@ -15,6 +15,7 @@ from hepatica.results.hypertext import DASH, Markup, text
 UNUSUAL = 3.5
 #: Standard deviations of a normal distribution in its median absolute deviation.
 _MAD = 0.6745
+MOST_BARS = 40
 _WIDTH, _HEIGHT, _FOOT = 340, 130, 18
 
 
@@ -59,12 +60,11 @@ def summary(values: NDArray[np.float64]) -> Sequence[str]:
 
 
 def histogram(quantity: Quantity) -> Markup:
-    """A histogram as SVG, its bars by the rule of Freedman and Diaconis; at most 40."""
+    """A histogram as SVG, its bars by the rule of Freedman and Diaconis; at most `MOST_BARS`."""
     known = quantity.values[np.isfinite(quantity.values)]
     if known.size == 0:
         return Markup("<p>No case has it.</p>")
-    bars = min(len(np.histogram_bin_edges(known, "fd")) - 1, 40)
-    counts, edges = np.histogram(known, bins=max(bars, 1))
+    counts, edges = np.histogram(known, bins=_bars(known))
     width = _WIDTH / len(counts)
     rects = "".join(
         f'<rect x="{n * width:.1f}" y="{_HEIGHT * (1 - count / counts.max()):.1f}"'
@@ -84,3 +84,13 @@ def histogram(quantity: Quantity) -> Markup:
         f'<text x="{_WIDTH}" y="{base}" font-size="12" text-anchor="end">{edges[-1]:.4g}</text>'
         "</svg>"
     )
+
+
+def _bars(known: NDArray[np.float64]) -> int:
+    span = float(np.ptp(known))
+    if span == 0:
+        return 1
+    lower, upper = np.percentile(known, [25, 75])
+    width = 2 * float(upper - lower) / known.size ** (1 / 3)
+    # A width that is next to nothing beside the span would be bars without end.
+    return MOST_BARS if width * MOST_BARS <= span else max(1, round(span / width))
