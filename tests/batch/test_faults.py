@@ -147,10 +147,10 @@ def test_a_second_client_on_the_same_folder_is_refused(batch, archive, tmp_path)
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 2 MB."""
+    """A disk of 16 MB, which the results of the archive do not fill."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
     if os.name != "posix" or subprocess.run(mounting, capture_output=True).returncode:
         pytest.skip("this user may not mount a small disk")
     yield disk

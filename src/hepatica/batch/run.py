@@ -64,7 +64,9 @@ class _Full:
     next_try: float = 0.0
 
     def wait(self) -> None:
-        self.next_try = time.monotonic() + self.delay_s
+        if (now := time.monotonic()) < self.next_try:
+            return  # one of those that were under way
+        self.next_try = now + self.delay_s
         self.delay_s = min(2 * self.delay_s, _DISK_S[1])
 
 
