@@ -20,6 +20,7 @@ from distributed.security import Security
 from hepatica import case, io
 from hepatica.batch.manifest import Entry, Manifest
 from hepatica.batch.security import Tls
+from hepatica.core.errors import HepaticaError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import Volume
 from hepatica.model.bundle import Bundle
@@ -119,7 +120,11 @@ class Batch:
         return process.returncode, out, err
 
     def entries(self) -> dict[str, Entry]:
-        manifest = Manifest.read(self.out)
+        """What the manifest says now; nothing before there is one."""
+        try:
+            manifest = Manifest.read(self.out)
+        except HepaticaError:
+            return {}
         try:
             states = ("queued", "running", "done", "failed", "quarantined")
             return {entry.name: entry for entry in manifest.entries(*states)}
