@@ -249,13 +249,16 @@ def where(
 def settings() -> Iterator[None]:
     """Dask with `SETTINGS`, and silent, in the block."""
     import dask
+    import distributed  # noqa: F401  (it sets levels of its own for several of its loggers)
 
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    # What Dask logs of a worker's death is told by the client in a sentence of its own.
-    logger.setLevel(logging.CRITICAL)
+    names = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] == "distributed"]
+    before = {logging.getLogger(name): logging.getLogger(name).level for name in names}
+    # What Dask logs of a death or a lost connection is told by the client in its own sentence.
+    for logger in before:
+        logger.setLevel(logging.CRITICAL)
     try:
         with dask.config.set(SETTINGS):
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in before.items():
+            logger.setLevel(level)

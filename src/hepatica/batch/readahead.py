@@ -35,7 +35,8 @@ class ReadAhead(WorkerPlugin):  # type: ignore[misc]  # Dask is Any to us
     def transition(self, key: Any, start: str, finish: str, **more: Any) -> None:
         """Called by Dask when a task changes its state."""
         state = self.worker.state
-        if finish != "ready" or not state.executing:
+        beside = finish == "ready" and any(other.key != key for other in state.executing)
+        if not beside:
             return
         source = (state.tasks[key].annotations or {}).get(SOURCE)
         if source:
