@@ -125,6 +125,8 @@ class Run:
             If no worker can do any case, the scheduler is lost, or the manifest cannot be
             written. Cases that were running are queued again.
         """
+        from distributed.comm import CommClosedError
+
         client = self.crew.client
         client.subscribe_topic(TOPIC, self._heard)
         try:
@@ -133,9 +135,12 @@ class Run:
                 if (now := time.monotonic()) - self._ticked >= _TICK_S:
                     self._ticked = now
                     self.tick()
+        except CommClosedError as error:
+            raise _lost() from error
         finally:
-            client.unsubscribe_topic(TOPIC)
-            client.cancel([held.future for held in self._in_hand.values()], force=True)
+            if client.status == "running":
+                client.unsubscribe_topic(TOPIC)
+                client.cancel([held.future for held in self._in_hand.values()], force=True)
             self._in_hand.clear()
 
     # Giving out
