@@ -90,6 +90,7 @@ def test_a_case_that_needs_more_memory_than_a_worker_has_is_tried_alone(batch, a
     assert tries == dict.fromkeys(OTHERS, 1) | {BAD: 2}
 
 
+@pytest.mark.slow
 def test_a_case_that_needs_more_than_there_is_is_set_aside(batch, archive, serial):
     code, out, _ = batch.run(archive, "--workers", 2, "--memory", 1.5, faults={BAD: "eat:9"})
     assert code == 3
@@ -173,6 +174,7 @@ def test_a_full_disk_is_waited_for(batch, archive, serial, small_disk):
     assert {e.tries for e in batch.entries().values()} == {1}
 
 
+@pytest.mark.slow
 def test_a_disk_that_stays_full_ends_the_run_and_the_next_one_goes_on(
     batch, archive, serial, small_disk
 ):
