@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from benchmarks.archive import Measured, simulate
 
 PLAIN = Measured(
