@@ -13,8 +13,8 @@ demo: .venv/run.stamp
 	$(BIN)/hepatica demo -o out/demo --overwrite
 
 test: .venv/dev.stamp components
-	$(BIN)/ruff check src tests packaging
-	$(BIN)/ruff format --check src tests packaging
+	$(BIN)/ruff check src tests packaging benchmarks
+	$(BIN)/ruff format --check src tests packaging benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest

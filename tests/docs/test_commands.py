@@ -160,6 +160,9 @@ def test_a_documented_command_runs(command, folder, monkeypatch):
         shutil.rmtree(folder / "synthetic", ignore_errors=True)
     if words[1:] == ["report", "out"]:
         write_cases("out", [])
+    if "--status" in words and not Path("archive_out").exists():
+        monkeypatch.setattr(sys, "argv", shlex.split("hepatica batch cohort/ -o archive_out"))
+        assert exit_code() == 0
     if "segment" in words and not {"--resume", "--overwrite"} & set(words):
         words.append("--overwrite")
     monkeypatch.setattr(sys, "argv", words)

@@ -12,6 +12,7 @@ from hepatica.case.folder import (
     PREVIEW,
     PRINTED,
     REPORT,
+    earlier,
 )
 from hepatica.case.machine import peak_memory_mb, versions
 from hepatica.case.run import EXPORTS, Model, run_case
@@ -37,6 +38,7 @@ __all__ = [
     "REPORT",
     "Model",
     "done_row",
+    "earlier",
     "failed_row",
     "peak_memory_mb",
     "run_case",

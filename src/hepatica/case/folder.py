@@ -8,10 +8,8 @@ from pathlib import Path
 import msgspec
 
 from hepatica.core.errors import OutputError
-from hepatica.core.volume import Volume
 from hepatica.io import models
 from hepatica.io.dicom import formats
-from hepatica.model.bundle import Bundle
 from hepatica.results.report import Report
 
 REPORT, LESIONS, PREVIEW = "report.json", "lesions.csv", "preview.png"
@@ -28,13 +26,20 @@ def is_case_file(name: str, case: str) -> bool:
 
 def earlier(
     folder: Path,
-    volume: Volume,
-    bundle: Bundle,
-    probabilities: bool,
-    exports: Collection[str],
-    pdf: bool,
+    input_sha256: str | None,
+    bundle_sha256: str,
+    probabilities: bool = False,
+    exports: Collection[str] = (),
+    pdf: bool = False,
 ) -> Report:
     """The report in the folder of a case, which is kept.
+
+    Parameters
+    ----------
+    input_sha256, bundle_sha256
+        Of the image and of the bundle that it has to be made from.
+    probabilities, exports, pdf
+        What else has to be there, as `run_case` takes them.
 
     Raises
     ------
@@ -57,9 +62,9 @@ def earlier(
         missing = [name for name in wanted if not (folder / name).is_file()]
         reason = f"{missing[0]} is missing" if missing else ""
         made_by = report.provenance.bundle
-        if report.provenance.input.sha256 != volume.source.sha256:
+        if report.provenance.input.sha256 != input_sha256:
             reason = "it was made from another image"
-        elif made_by is None or made_by.sha256 != bundle.sha256:
+        elif made_by is None or made_by.sha256 != bundle_sha256:
             reason = "it was made with another model"
     if reason:
         raise OutputError(

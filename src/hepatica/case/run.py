@@ -104,6 +104,7 @@ def run_case(
     exports: Collection[str] = (),
     model_options: ModelOptions = models.PLAIN,
     pdf: bool = False,
+    available_bytes: int | None = None,
     progress: Progress = lambda step: None,
 ) -> Report:
     """Segment one image into the folder ``out/<case>``, which appears whole or not at all.
@@ -129,6 +130,9 @@ def run_case(
         How surfaces are made; see `hepatica.io.models`.
     pdf
         Write ``report.pdf`` as well.
+    available_bytes
+        Memory that the case may use, known to be enough before a voxel is read; None asks
+        the machine.
 
     Raises
     ------
@@ -148,10 +152,11 @@ def run_case(
     )
     began = time.perf_counter()
     progress("read")
-    volume = io.read(source, series=series)
+    volume = io.read(source, series=series, available_bytes=available_bytes)
     seconds = {"read": time.perf_counter() - began}
     if there and not overwrite:
-        return earlier(folder, volume, model.bundle, save_probabilities, exports, pdf)
+        found = volume.source.sha256
+        return earlier(folder, found, model.bundle.sha256, save_probabilities, exports, pdf)
     # What cannot be exported is known before the networks run.
     destination = _destination(volume, model, exports)
     segmentation = model.segmenter(volume, progress=progress)

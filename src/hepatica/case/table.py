@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from hepatica import io
@@ -30,7 +30,7 @@ def failed_row(case: str, sentence: str) -> CaseRow:
     return CaseRow(case=case, status="failed", error=sentence)
 
 
-def write_cases(out: str | Path, rows: Sequence[CaseRow]) -> None:
+def write_cases(out: str | Path, rows: Iterable[CaseRow]) -> None:
     """Write ``out/cases.csv``; lines of other cases that it holds stay, before the new ones.
 
     Raises
@@ -41,7 +41,7 @@ def write_cases(out: str | Path, rows: Sequence[CaseRow]) -> None:
     io.make_folder(out)
     path = Path(out) / CASES
     # A case that was refused because its result is there keeps the line of that result.
-    new = [r for r in rows if r.status == "done" or not (Path(out) / r.case / REPORT).is_file()]
+    new = (r for r in rows if r.status == "done" or not (Path(out) / r.case / REPORT).is_file())
     table = cases_csv(new)
     if path.is_file():
         table = merged(path.read_text(encoding="utf-8", errors="replace"), table)

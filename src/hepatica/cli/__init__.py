@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from hepatica.cli import (
+    archive,
     bench,
     case,
     dataset,
@@ -26,6 +27,7 @@ from hepatica.core.errors import ConfigError, HepaticaError
 
 __all__ = [
     "app",
+    "archive",
     "bench",
     "case",
     "dataset",

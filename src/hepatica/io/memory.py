@@ -1,8 +1,9 @@
-"""Does a volume fit into this machine, before any of it is read?"""
+"""Does a volume fit into this machine, before any of it is read; and a limit where it grows."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from hepatica.core.errors import ResourceError
@@ -64,3 +65,32 @@ def require_memory(name: str, voxels: int, available: int | None = None) -> None
             "Crop or resample it, close other programs, or use a machine with more memory;"
             " if the size makes no sense, the file is damaged.",
         )
+
+
+def limit_memory(more_bytes: int | None) -> None:
+    """Let this process map no more than `more_bytes` beyond what it has mapped already.
+
+    None is all memory of the machine. Where the system has no such limit nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    page = os.sysconf("SC_PAGE_SIZE")
+    if more_bytes is None:
+        more_bytes = os.sysconf("SC_PHYS_PAGES") * page
+    mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * page
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = mapped + more_bytes
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0  # not Linux
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -18,7 +18,7 @@ from hepatica.core.errors import OutputError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import Source
 from hepatica.model.plan import Plan
-from hepatica.results.measure import Measurements
+from hepatica.results.measure import Finding, Measurements
 from hepatica.results.notice import RESEARCH_ONLY
 from hepatica.results.quality import Quality
 from hepatica.results.tables import Cell, table
@@ -203,28 +203,34 @@ def lesions_csv(measurements: Measurements) -> str:
     `centre_x_mm`, `centre_y_mm`, `centre_z_mm` are RAS+ mm; indices are those of the
     label map's grid and start at 0.
     """
+    return table(LESION_COLUMNS, map(_lesion_cells, measurements.findings))
+
+
+def cohort_lesions_csv(reports: Iterable[Report]) -> str:
+    """The lesions of many cases in one table: as :func:`lesions_csv`, after the case's name."""
     return table(
-        LESION_COLUMNS,
-        (
-            (
-                f.id,
-                f.volume_ml,
-                f.diameter_axial_mm,
-                f.diameter_perpendicular_mm,
-                f.diameter_3d_mm,
-                f.sphericity,
-                f.mean_signal_ratio,
-                f.surface_distance_mm,
-                f.next_lesion_mm,
-                *f.centre_mm,
-                *f.centre_voxel,
-                *f.slices,
-                f.slice_longest,
-                f.confidence,
-                f.touches_border,
-            )
-            for f in measurements.findings
-        ),
+        ("case", *LESION_COLUMNS),
+        ((r.case, *_lesion_cells(f)) for r in reports for f in r.measurements.findings),
+    )
+
+
+def _lesion_cells(f: Finding) -> Sequence[Cell]:
+    return (
+        f.id,
+        f.volume_ml,
+        f.diameter_axial_mm,
+        f.diameter_perpendicular_mm,
+        f.diameter_3d_mm,
+        f.sphericity,
+        f.mean_signal_ratio,
+        f.surface_distance_mm,
+        f.next_lesion_mm,
+        *f.centre_mm,
+        *f.centre_voxel,
+        *f.slices,
+        f.slice_longest,
+        f.confidence,
+        f.touches_border,
     )
 
 

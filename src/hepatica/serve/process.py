@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +27,7 @@ from hepatica.core.errors import (
     OutputError,
     ResourceError,
 )
+from hepatica.io.memory import limit_memory
 
 Task = Callable[..., Any]
 Step = Callable[[str], None]
@@ -230,23 +230,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def limit_memory(more_bytes: int | None) -> None:
-    """Let this process map no more than `more_bytes` beyond what it has mapped already.
-
-    None is all memory of the machine. Where the system has no such limit nothing happens.
-    """
-    if sys.platform != "linux":
-        return
-    import resource
-
-    page = os.sysconf("SC_PAGE_SIZE")
-    if more_bytes is None:
-        more_bytes = os.sysconf("SC_PHYS_PAGES") * page
-    mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * page
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    soft = mapped + more_bytes
-    if hard != resource.RLIM_INFINITY:
-        soft = min(soft, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,1 @@
+"""Archives: thousands of cases through `run_case`, on many workers, through faults (Dask)."""
