@@ -11,7 +11,7 @@ from hepatica.core.errors import InputError
 from hepatica.core.volume import Volume
 from hepatica.io.memory import BYTES_PER_VOXEL, available_bytes
 from hepatica.serve import facts
-from hepatica.serve.process import Step, Task
+from hepatica.serve.child import Step, Task
 
 
 def prepare(bundle: str, engine: str) -> dict[str, Task]:
