@@ -109,6 +109,7 @@ def test_numbers_never_fall_and_no_sitting_is_lost():
 @pytest.mark.parametrize(
     "bad",
     [made(-1.0), made(float("inf")), made(float("nan")), made(edits=1.5), made(edits=-1),
+     made(edits=10**400), made(edits=2**53 + 1), made(wall_seconds=1e300),
      made(voxels_changed={"3": 1}), made(voxels_changed={"1": -1}), made(user=7), {}, [], made(x=1),
      made(tools={"brush": {"edits": 1, "seconds": -2}}),
      made(tools={"b" * 99: {"edits": 1, "seconds": 2}}),
@@ -142,6 +143,35 @@ def test_what_is_no_label_map_of_the_case(served, case, truth):
     answer = served.save(case, truth, 0, made(-1.0))
     assert answer.status_code == 422
     assert served.get(f"/api/cases/{case}").json()["revision"] == 0
+
+
+def test_no_more_is_read_than_a_label_map_can_take(served, case, truth):
+    noise = np.random.default_rng(0).integers(0, 256, truth.size, np.uint8).tobytes()
+    assert len(gzip.compress(noise)) <= voxels.most_bytes(ASKEW.shape)
+    content = bytes(voxels.most_bytes(ASKEW.shape) + 1)
+    form = {"files": {"voxels": ("v", content)}}
+    answer = served.put(
+        f"/api/cases/{case}/correction",
+        headers={"If-Match": '"0"'},
+        data={"record": json.dumps(made())},
+        **form,
+    )
+    assert answer.status_code == 413
+    edit = {"tool": "fill", "label": 2}
+    answer = served.post(f"/api/cases/{case}/edits", data={"edit": json.dumps(edit)}, **form)
+    assert answer.status_code == 413
+
+
+def test_a_case_of_which_something_was_taken_away(served, case, truth):
+    served.save(case, truth, 0)
+    folder = served.service.cases.folder(case)
+    (folder / "image.nii.gz").unlink()
+    (folder / "correction/record.json").write_text("{")
+    for path in ("/image.nii.gz", "", "/labels/corrected.nii.gz", "/findings?labels=corrected"):
+        answer = served.get(f"/api/cases/{case}{path}")
+        assert answer.status_code == 400, path
+        assert answer.json()["hint"], path
+    assert served.delete(f"/api/jobs/{case}").status_code == 200
 
 
 def test_a_save_names_its_revision(served, case, truth):
@@ -222,6 +252,7 @@ def test_an_edit_comes_back_as_it_is_counted(served, case, truth):
      {"tool": "grow", "label": 2, "voxel": [0, 0, 0], "tolerance": 1e9, "radius_mm": 3},
      {"tool": "smooth", "label": 0, "mm": 1}, {"tool": "smooth", "label": 1, "mm": -1},
      {"tool": "smooth", "label": 1, "mm": 1e9}, {"tool": "interpolate", "label": 1, "axis": 3},
+     {"tool": "fill", "label": 10**400}, {"tool": "fill", "label": 3},
      {"tool": "islands", "label": 1, "minimum_ml": "x"}, {"tool": "hammer", "label": 1}, {}],
 )  # fmt: skip
 def test_edits_that_make_no_sense(served, case, truth, edit):

@@ -43,7 +43,7 @@ def test_without_the_key_nothing_is_told(door, path):
     answer = door.get(path)
     assert answer.status_code == 401
     assert set(answer.json()) == {"error", "hint"}
-    door.cookies.set("hepatica", "guessed")
+    door.cookies.set("hepatica-8127", "guessed")
     assert door.get(path).status_code == 401
 
 
@@ -63,6 +63,19 @@ def test_the_key_is_exchanged_for_a_cookie_that_scripts_and_other_pages_do_not_g
     assert TOKEN not in cookie
     assert door.get("/api/jobs").json() == {"jobs": []}
     assert door.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "other", ['theme={"a": 1}; ', "note=caf\xe9 x; ", "a b=c; ", "hepatica-8128=x; ", "=; ;", ""]
+)
+def test_cookies_of_other_servers_of_this_machine_do_no_harm(door, other):
+    given = door.open().cookies["hepatica-8127"]
+    assert "hepatica" not in door.cookies  # another port's would take its place
+    door.cookies.clear()
+    cookie = f"{other}hepatica-8127={given}".encode("latin-1")
+    assert door.get("/api/jobs", headers={"Cookie": cookie}).status_code == 200
+    cookie = f"{other}hepatica-8128={given}".encode("latin-1")
+    assert door.get("/api/jobs", headers={"Cookie": cookie}).status_code == 401
 
 
 def test_a_wrong_key_opens_nothing(door, monkeypatch):
