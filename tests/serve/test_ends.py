@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -89,7 +90,9 @@ def test_what_a_child_may_say():
             worker.run("babble", {}, seconds=60)
         with pytest.raises(Exception, match="The disk refused: No space left") as full:
             worker.run("full", {}, seconds=60)
-        assert answers.refused(full.value).status_code == 507
+        told = answers.refused(full.value)
+        assert told.status_code == 507
+        assert "free some space" in json.loads(told.body)["hint"]
         assert worker.run("fine", {}, seconds=60) == "done"
         assert worker.pid != first
     finally:
@@ -161,7 +164,16 @@ def test_the_queue_stands_while_the_disk_refuses_and_goes_on(served, scans, monk
         refuse_writing(service, False)
     assert served.wait(identity)["state"] == "done"
     (after,) = served.add(scans / "plain.nii.gz")
-    assert served.wait(after)["state"] == "done"
+    until((service.cases.folder(after) / "image.nii.gz").exists)
+    refuse_writing(service, True)
+    try:
+        os.kill(service.heavy.pid, signal.SIGKILL)
+        # A job that failed makes room before it says so.
+        until(lambda: not service.cases.folder(after).exists())
+        assert served.get(f"/api/jobs/{after}").json()["state"] == "running"
+    finally:
+        refuse_writing(service, False)
+    assert served.wait(after)["state"] == "failed"
 
 
 def test_a_fault_of_ours_in_one_job_stops_no_other(served, scans, monkeypatch):

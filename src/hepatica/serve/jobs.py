@@ -179,22 +179,23 @@ class Jobs:
             began = time.monotonic()
             changes = self._outcome(job, progress)
             changes |= {"seconds": round(time.monotonic() - began, 1), "starts": 0}
-            done = False
-            try:
-                job = self._change(job.id, "running", **changes)
-                done = job.state == "done"
-            finally:
-                # Also a job that was cancelled just when the child had finished.
-                if not done:
-                    with suppress(OSError):  # the next start tries again
-                        self._cases.remove(job.id)
+            if changes["state"] != "done":
+                self._discard(job)  # first, as a full disk may need the room to say so
+            job = self._change(job.id, "running", **changes)
         except (Refusal, Ended):
-            return  # cancelled; or the server ends, and cannot even say so
+            # Cancelled, perhaps just when the child had finished; or the server ends, and
+            # cannot even say so.
+            self._discard(job)
+            return
         finally:
             with self._wake:
                 self._running = None
                 self._wake.notify_all()
         self._tell(job)
+
+    def _discard(self, job: Job) -> None:
+        with suppress(OSError):  # the next start tries again
+            self._cases.remove(job.id)
 
     def _change(self, identity: str, expected: State, **changes: Any) -> Job:
         """Change a job; waits while the disk refuses, so that a full one stops nothing for good.
