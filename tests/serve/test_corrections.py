@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hepatica.core.errors import InputError
+from hepatica.core.geometry import Geometry
 from hepatica.evaluate.corrections import read_minutes
 from hepatica.io import nifti
 from hepatica.serve import records, voxels
@@ -104,6 +105,12 @@ def test_numbers_never_fall_and_no_sitting_is_lost():
     assert (both.active_seconds, both.wall_seconds, both.edits) == (100.0, 200.0, 9)
     assert set(both.tools) == {"brush", "eraser"}
     assert [s.active_seconds for s in both.sessions] == [100.0, 5]
+    less = {"brush": {"edits": 1, "seconds": 1.0}}
+    fewer = made(5.0, edits=0, undos=0, user=None, tools=less, voxels_changed={"1": 5, "2": 900})
+    after = records.merged(earlier, records.parse(json.dumps(fewer)))
+    assert (after.edits, after.undos, after.user) == (3, 1, "AB")
+    assert after.voxels_changed == {"0": 1, "1": 20, "2": 900}
+    assert (after.tools["brush"].edits, after.tools["brush"].seconds) == (3, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -297,12 +304,17 @@ def test_a_reference_lies_on_the_grid_or_is_refused(served, case, truth, tmp_pat
     for name, labels, geometry in [
         ("good", truth, ASKEW),
         ("bad", truth.reshape(GRID.shape), GRID),
+        ("moved", truth, Geometry(ASKEW.shape, ASKEW.affine + np.eye(4, k=3) * 5)),
     ]:
         io.write_labelmap(tmp_path / f"{name}.nii.gz", LabelMap(labels, geometry))
         content = (tmp_path / f"{name}.nii.gz").read_bytes()
         answer = served.put(path, files={"file": (f"{name}.nii.gz", content)})
         assert answer.status_code == (200 if name == "good" else 400), answer.text
     assert "not on the grid" in answer.json()["error"]
+    io.write_labelmap(tmp_path / "3.nii.gz", LabelMap(np.where(truth == 2, 3, truth), ASKEW))
+    content = (tmp_path / "3.nii.gz").read_bytes()
+    answer = served.put(path, files={"file": ("3.nii.gz", content)})
+    assert (answer.status_code, answer.json()["error"][:24]) == (400, "3.nii.gz has a label 3; ")
     assert served.put(path, files={"file": ("x.nii.gz", b"x")}).status_code == 400
     assert np.array_equal(np.asarray(served.labels(case, "reference").dataobj), truth)
     assert served.get(f"/api/cases/{case}").json()["has"]["reference"]

@@ -280,6 +280,22 @@ def test_a_workspace_has_one_server(tmp_path):
     Store(tmp_path / "app.sqlite").close()
 
 
+def test_a_workspace_of_a_newer_version_is_left_alone(tmp_path):
+    store = Store(tmp_path / "app.sqlite")
+    store._database.execute("PRAGMA user_version = 2")
+    store.close()
+    with pytest.raises(OutputError, match="newer version"):
+        Store(tmp_path / "app.sqlite")
+
+
+def test_the_first_that_came_is_the_next(tmp_path):
+    store = Store(tmp_path / "app.sqlite")
+    for identity in ("b", "a"):
+        store.add([Job(id=identity, name="p", source="/p", created="now")])
+    assert store.next().id == "b"
+    store.close()
+
+
 def test_jobs_survive_and_a_second_crash_is_the_last(tmp_path):
     store = Store(tmp_path / "app.sqlite")
     job = Job(id="a", name="p", source="/p", created="now")

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from hepatica import io
+from hepatica.serve import places
+from hepatica.serve.refusal import Refusal
 from tests import studies
 from tests.phantom import GRID, phantom
 
@@ -50,6 +52,33 @@ def tidy(served):
             served.wait(job["id"])
             assert served.delete(f"/api/jobs/{job['id']}").status_code == 200
     assert list(served.service.settings.uploads.iterdir()) == []
+
+
+def test_what_the_picker_shows(served, tmp_path):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for name in ("b.txt", "a.nii.gz", ".hidden.nii.gz", "s.zip"):
+        (inner / name).write_bytes(b"x")
+    (inner / "folder").mkdir()
+    shown = places.listing(str(inner), [tmp_path])
+    assert [(e["name"], e["kind"], e["bytes"]) for e in shown["entries"]] == [
+        ("folder", "folder", None), ("a.nii.gz", "image", 1), ("b.txt", "other", 1),
+        ("s.zip", "zip", 1),
+    ]  # fmt: skip
+    assert shown["parent"] == str(tmp_path)
+    assert places.listing(None, [inner])["parent"] is None
+    with pytest.raises(Refusal):
+        places.listing(str(tmp_path / "none"), [tmp_path])
+
+
+def test_more_images_than_may_be_queued_at_once(served, tmp_path):
+    limits = served.service.settings.limits
+    files = [(f"d/{n}.nii", b"x") for n in range(limits.jobs + 1)]
+    before = served.get("/api/jobs").json()
+    answer = served.drop(*files)
+    assert answer.status_code == 400
+    assert answer.json()["hint"] == f"Add at most {limits.jobs} at a time."
+    assert served.get("/api/jobs").json() == before
 
 
 def test_a_dropped_zip_of_images_is_a_folder_of_them(served, nifti, scans):
