@@ -122,14 +122,14 @@ def test_the_neighbours_on_both_sides_say_how_bright_a_place_is():
 
 def test_growing_takes_a_whole_ball_where_the_axes_are_not_at_right_angles():
     affine = np.diag([1.0, 1.5, 2.0, 1.0])
-    affine[0, 1], affine[1, 2] = 1.2, 1.0
+    affine[0, 1], affine[1, 2] = 2.0, 1.0
     sheared = Geometry((15, 15, 15), affine)
     image = Volume(np.arange(15.0**3).reshape(15, 15, 15), sheared)
     empty = LabelMap(np.zeros((15, 15, 15), np.uint8), sheared)
-    after = edits.grow(empty, image, (7, 7, 7), 2, tolerance=1e9, radius_mm=6)
+    after = edits.grow(empty, image, (7, 7, 7), 2, tolerance=1e9, radius_mm=4)
     steps = np.stack(np.mgrid[:15, :15, :15], axis=-1) - 7
     distance = np.linalg.norm(steps @ affine[:3, :3].T, axis=-1)
-    assert np.array_equal(after.tumour, distance <= 6)
+    assert np.array_equal(after.tumour, distance <= 4)
 
 
 def test_growing_is_the_same_in_every_orientation():
@@ -178,6 +178,8 @@ def test_slices_near_a_shape_are_more_like_it():
 @given(labels=MAPS, axis=st.sampled_from([0, 1]))
 def test_the_axis_has_no_name(labels, axis):
     spacing = (1.0, 1.5, 3.0)
+    labels = labels.copy()
+    labels[:, :, [1, 2, 4, 5]] = 0
     before = LabelMap(labels, Geometry.from_spacing(labels.shape, spacing))
     turned = np.moveaxis(labels, 2, axis)
     order = list(spacing)
