@@ -298,6 +298,8 @@ def test_an_upload_goes_with_the_last_case_of_it(served, tmp_path):
         "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 0\nElementType = MET_SHORT\n"
         "ElementDataFile = two.raw\n"
     )
+    uploads = served.service.settings.uploads
+    before = set(uploads.iterdir())
     answer = served.drop(
         ("d/one.nii.gz", (tmp_path / "one.nii.gz").read_bytes()),
         ("d/two.mhd", header.encode()),
@@ -306,13 +308,12 @@ def test_an_upload_goes_with_the_last_case_of_it(served, tmp_path):
     )
     one, two = (job["id"] for job in answer.json()["jobs"])
     assert served.wait(one)["state"] == served.wait(two)["state"] == "done"
-    uploads = served.service.settings.uploads
-    (folder,) = uploads.iterdir()
+    (folder,) = set(uploads.iterdir()) - before
     assert served.delete(f"/api/jobs/{one}").status_code == 200
     assert not list(folder.rglob("one.nii.gz"))
     assert list(folder.rglob("two.raw"))
     assert served.delete(f"/api/jobs/{two}").status_code == 200
-    assert below(uploads) == []
+    assert set(uploads.iterdir()) == before
 
 
 # Windows
