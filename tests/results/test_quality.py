@@ -62,3 +62,15 @@ def test_what_the_stages_hardly_share_is_not_believed():
         "The two networks agree on no liver (Dice 0.49); the label map is empty.",
     )
     assert not Quality().believed
+
+
+def test_only_what_the_image_shows_of_stage_1s_largest_part_counts():
+    wide = Geometry.from_spacing((12, 6, 6), (4, 4, 4), (12, 0, 0))
+    rough = np.zeros(wide.shape, np.uint8)
+    rough[:4, :4, :4] = 1
+    rough[7:, :3, :3] = 1  # beyond the image, and not even connected
+    rough[5, 5, 5] = 1  # a crumb
+    final = labels(4, 4, 4)
+    np.testing.assert_allclose(wide.affine[:3, 3], GRID.affine[:3, 3])
+    found = estimate(LabelMap(rough, wide), chances(final, 1.0), final)
+    assert found.stages_agree == 1.0

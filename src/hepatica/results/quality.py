@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from hepatica.core import resample
+from hepatica.core.components import largest
 from hepatica.core.volume import Label, LabelMap, ProbabilityMap
 
 #: Below this the stages speak of different livers; see docs/quality.md.
@@ -66,11 +67,14 @@ def estimate(rough: LabelMap, fine: ProbabilityMap, labels: LabelMap) -> Quality
     if not labels.liver.any():
         return Quality()
     final = resample.onto(labels, rough.geometry).liver
+    # Stage 1's grid may reach further than the image does.
+    seen = resample.onto(LabelMap(np.ones_like(labels.labels), labels.geometry), rough.geometry)
+    first = largest(rough.liver) & seen.liver
     liver = fine.argmax().liver
     chance = fine.p[Label.PARENCHYMA] + fine.p[Label.TUMOUR]
     hit, chances = float(chance[liver].sum()), float(chance.sum())
     return Quality(
-        stages_agree=_dice(float((final & rough.liver).sum()), final.sum() + rough.liver.sum()),
+        stages_agree=_dice(float((final & first).sum()), final.sum() + first.sum()),
         expected_dice=_dice(hit, float(np.count_nonzero(liver)) + chances),
     )
 
