@@ -105,7 +105,7 @@ export const api = {
       const response = await ask(`${of(id)}/correction`, {
         method: "PUT", body: form, headers: { "If-Match": `"${revision}"` },
       });
-      return { kind: "saved", ...((await response.json()) as { revision: number }) };
+      return { kind: "saved", ...((await response.json()) as { revision: number; status?: CaseStatus }) };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (error.status === 409 && error.revision !== null) {

@@ -45,6 +45,11 @@ export interface Job {
   result: JobResult | null;
 }
 
+/** As people see it: what failed for want of a choice waits for one. */
+export function stateOf(job: Job): JobState | "asks" {
+  return job.state === "failed" && job.error?.choices?.length ? "asks" : job.state;
+}
+
 export interface Session {
   version: string;
   notice: string;
