@@ -99,8 +99,8 @@ def test_growing_follows_tolerance_and_radius():
     image = Volume(line, Geometry.from_spacing((9, 9, 9), (2.0, 1.0, 1.0)))
     low, high = np.percentile(line, (1, 99))
     empty = LabelMap(np.zeros((9, 9, 9), np.uint8), image.geometry)
-    # The median of the click's 27 neighbours is 0: everything within 25 of that, on the line.
-    after = edits.grow(empty, image, (1, 4, 4), 2, tolerance=25 / (high - low), radius_mm=4)
+    # The median of the click's 27 neighbours is 0: everything within 29 of that, on the line.
+    after = edits.grow(empty, image, (1, 4, 4), 2, tolerance=29 / (high - low), radius_mm=4)
     assert list(np.flatnonzero(after.labels[:, 4, 4])) == [0, 1, 2]
     assert after.labels[4, 4, 4] == 0
     ball = edits.grow(empty, image, (4, 4, 4), 1, tolerance=1e9, radius_mm=2.0)
@@ -109,6 +109,27 @@ def test_growing_follows_tolerance_and_radius():
     assert ball.labels[4, :, 4].sum() == ball.labels[4, 4, :].sum() == 5
     alone = edits.grow(empty, image, (4, 4, 4), 2, tolerance=0, radius_mm=0)
     assert np.argwhere(alone.labels).tolist() == [[4, 4, 4]]
+
+
+def test_the_neighbours_on_both_sides_say_how_bright_a_place_is():
+    # A click on the first of the bright slices; the dark one beside it is outvoted.
+    for bright in (slice(4, 9), slice(0, 5)):
+        voxels = np.zeros((9, 9, 9), np.float32)
+        voxels[bright] = 100
+        after = edits.grow(drawn(), Volume(voxels, CUBE), (4, 4, 4), 2, tolerance=0, radius_mm=99)
+        assert np.array_equal(after.tumour, voxels > 0)
+
+
+def test_growing_takes_a_whole_ball_where_the_axes_are_not_at_right_angles():
+    affine = np.diag([1.0, 1.5, 2.0, 1.0])
+    affine[0, 1], affine[1, 2] = 2.0, 1.0
+    sheared = Geometry((15, 15, 15), affine)
+    image = Volume(np.arange(15.0**3).reshape(15, 15, 15), sheared)
+    empty = LabelMap(np.zeros((15, 15, 15), np.uint8), sheared)
+    after = edits.grow(empty, image, (7, 7, 7), 2, tolerance=1e9, radius_mm=4)
+    steps = np.stack(np.mgrid[:15, :15, :15], axis=-1) - 7
+    distance = np.linalg.norm(steps @ affine[:3, :3].T, axis=-1)
+    assert np.array_equal(after.tumour, distance <= 4)
 
 
 def test_growing_is_the_same_in_every_orientation():
@@ -147,6 +168,46 @@ def test_between_a_point_and_a_square_of_five_lies_one_of_three(axis):
     assert (between[3:6, 3:6] == 2).all()
 
 
+def test_slices_near_a_shape_are_more_like_it():
+    # By hand: at a quarter, a half and three quarters of the way to a square of seven.
+    before = drawn((9, 9, 9), (2, (4, 5), (4, 5), (1, 2)), (2, (1, 8), (1, 8), (5, 6)))
+    after = edits.interpolate(before, 2, 2)
+    assert [int(after.tumour[:, :, k].sum()) for k in range(9)] == [0, 1, 1, 9, 25, 49, 0, 0, 0]
+
+
+@given(labels=MAPS, axis=st.sampled_from([0, 1]))
+def test_the_axis_has_no_name(labels, axis):
+    spacing = (1.0, 1.5, 3.0)
+    labels = labels.copy()
+    labels[:, :, [1, 2, 4, 5]] = 0
+    before = LabelMap(labels, Geometry.from_spacing(labels.shape, spacing))
+    turned = np.moveaxis(labels, 2, axis)
+    order = list(spacing)
+    order.insert(axis, order.pop(2))
+    grid = Geometry.from_spacing(turned.shape, tuple(order))
+    after = edits.interpolate(LabelMap(turned, grid), 2, axis)
+    expected = edits.interpolate(before, 2, 2)
+    assert np.array_equal(np.moveaxis(after.labels, axis, 2), expected.labels)
+
+
+def test_what_is_between_lies_in_both_or_at_least_in_one():
+    near, far = (0, 4), (2, 6)
+    alone = (2, (7, 9), (7, 9), (3, 4))  # in the second slice, too, and met by nothing
+    before = drawn((9, 9, 9), (2, near, near, (1, 2)), (2, far, far, (3, 4)), alone)
+    between = edits.interpolate(before, 2, 2).tumour[:, :, 2]
+    one, other = before.tumour[:, :, 1], before.tumour[:, :, 3]
+    assert (one & other <= between).all()
+    assert (between <= one | other).all()
+    assert not between[7:, 7:].any()
+
+
+def test_parts_that_touch_at_a_corner_are_one_shape():
+    corner = [(2, (0, 2), (0, 2), (1, 2)), (2, (2, 4), (2, 4), (1, 2))]
+    # It goes on in the next slice already, so nothing is missing.
+    before = drawn((9, 9, 9), *corner, (2, (2, 4), (2, 4), (2, 3)), (2, (0, 1), (0, 1), (3, 4)))
+    assert changed(before, edits.interpolate(before, 2, 2)) == 0
+
+
 def test_the_same_shape_stays_the_same_and_the_ends_are_kept():
     before = drawn((9, 9, 9), (2, (1, 8), (3, 5), (1, 2)), (2, (1, 8), (3, 5), (7, 8)))
     after = edits.interpolate(before, 2, 2)
@@ -172,7 +233,8 @@ def test_other_lesions_between_do_not_matter_and_apart_is_not_joined():
 
 def test_a_wall_stays_and_a_spike_goes():
     before = drawn((9, 9, 9), (1, (0, 5), (0, 9), (0, 9)))
-    assert changed(before, edits.smooth(before, 1, 2.0)) == 0
+    for mm in (2.0, 6.0):
+        assert changed(before, edits.smooth(before, 1, mm)) == 0
     spiked = drawn((9, 9, 9), (1, (0, 5), (0, 9), (0, 9)), (1, (5, 8), (4, 5), (4, 5)))
     assert changed(before, edits.smooth(spiked, 1, 1.0)) <= 1
     assert changed(spiked, edits.smooth(spiked, 1, 0)) == 0
@@ -188,6 +250,9 @@ def test_smoothing_is_in_mm():
     thin = LabelMap(thick.labels, Geometry.from_spacing((9, 9, 9), (1, 1, 0.5)))
     assert edits.smooth(thin, 2, 2.0).tumour.sum() == 0
     assert edits.smooth(thin, 2, 2.0).parenchyma.sum() == thin.tumour.sum()
+    # The spacing across it counts, not that of the others.
+    flat = LabelMap(thick.labels, Geometry.from_spacing((9, 9, 9), (0.5, 0.5, 5.0)))
+    assert changed(flat, edits.smooth(flat, 2, 4.0)) == 0
 
 
 # Islands and holes

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hepatica.core.errors import InputError
+from hepatica.core.geometry import Geometry
 from hepatica.evaluate.corrections import read_minutes
 from hepatica.io import nifti
 from hepatica.serve import records, voxels
@@ -104,11 +105,18 @@ def test_numbers_never_fall_and_no_sitting_is_lost():
     assert (both.active_seconds, both.wall_seconds, both.edits) == (100.0, 200.0, 9)
     assert set(both.tools) == {"brush", "eraser"}
     assert [s.active_seconds for s in both.sessions] == [100.0, 5]
+    less = {"brush": {"edits": 1, "seconds": 1.0}}
+    fewer = made(5.0, edits=0, undos=0, user=None, tools=less, voxels_changed={"1": 5, "2": 900})
+    after = records.merged(earlier, records.parse(json.dumps(fewer)))
+    assert (after.edits, after.undos, after.user) == (3, 1, "AB")
+    assert after.voxels_changed == {"0": 1, "1": 20, "2": 900}
+    assert (after.tools["brush"].edits, after.tools["brush"].seconds) == (3, 100.0)
 
 
 @pytest.mark.parametrize(
     "bad",
     [made(-1.0), made(float("inf")), made(float("nan")), made(edits=1.5), made(edits=-1),
+     made(edits=10**400), made(edits=2**53 + 1), made(wall_seconds=1e300),
      made(voxels_changed={"3": 1}), made(voxels_changed={"1": -1}), made(user=7), {}, [], made(x=1),
      made(tools={"brush": {"edits": 1, "seconds": -2}}),
      made(tools={"b" * 99: {"edits": 1, "seconds": 2}}),
@@ -142,6 +150,35 @@ def test_what_is_no_label_map_of_the_case(served, case, truth):
     answer = served.save(case, truth, 0, made(-1.0))
     assert answer.status_code == 422
     assert served.get(f"/api/cases/{case}").json()["revision"] == 0
+
+
+def test_no_more_is_read_than_a_label_map_can_take(served, case, truth):
+    noise = np.random.default_rng(0).integers(0, 256, truth.size, np.uint8).tobytes()
+    assert len(gzip.compress(noise)) <= voxels.most_bytes(ASKEW.shape)
+    content = bytes(voxels.most_bytes(ASKEW.shape) + 1)
+    form = {"files": {"voxels": ("v", content)}}
+    answer = served.put(
+        f"/api/cases/{case}/correction",
+        headers={"If-Match": '"0"'},
+        data={"record": json.dumps(made())},
+        **form,
+    )
+    assert answer.status_code == 413
+    edit = {"tool": "fill", "label": 2}
+    answer = served.post(f"/api/cases/{case}/edits", data={"edit": json.dumps(edit)}, **form)
+    assert answer.status_code == 413
+
+
+def test_a_case_of_which_something_was_taken_away(served, case, truth):
+    served.save(case, truth, 0)
+    folder = served.service.cases.folder(case)
+    (folder / "image.nii.gz").unlink()
+    (folder / "correction/record.json").write_text("{")
+    for path in ("/image.nii.gz", "", "/labels/corrected.nii.gz", "/findings?labels=corrected"):
+        answer = served.get(f"/api/cases/{case}{path}")
+        assert answer.status_code == 400, path
+        assert answer.json()["hint"], path
+    assert served.delete(f"/api/jobs/{case}").status_code == 200
 
 
 def test_a_save_names_its_revision(served, case, truth):
@@ -222,6 +259,7 @@ def test_an_edit_comes_back_as_it_is_counted(served, case, truth):
      {"tool": "grow", "label": 2, "voxel": [0, 0, 0], "tolerance": 1e9, "radius_mm": 3},
      {"tool": "smooth", "label": 0, "mm": 1}, {"tool": "smooth", "label": 1, "mm": -1},
      {"tool": "smooth", "label": 1, "mm": 1e9}, {"tool": "interpolate", "label": 1, "axis": 3},
+     {"tool": "fill", "label": 10**400}, {"tool": "fill", "label": 3},
      {"tool": "islands", "label": 1, "minimum_ml": "x"}, {"tool": "hammer", "label": 1}, {}],
 )  # fmt: skip
 def test_edits_that_make_no_sense(served, case, truth, edit):
@@ -266,12 +304,17 @@ def test_a_reference_lies_on_the_grid_or_is_refused(served, case, truth, tmp_pat
     for name, labels, geometry in [
         ("good", truth, ASKEW),
         ("bad", truth.reshape(GRID.shape), GRID),
+        ("moved", truth, Geometry(ASKEW.shape, ASKEW.affine + np.eye(4, k=3) * 5)),
     ]:
         io.write_labelmap(tmp_path / f"{name}.nii.gz", LabelMap(labels, geometry))
         content = (tmp_path / f"{name}.nii.gz").read_bytes()
         answer = served.put(path, files={"file": (f"{name}.nii.gz", content)})
         assert answer.status_code == (200 if name == "good" else 400), answer.text
     assert "not on the grid" in answer.json()["error"]
+    io.write_labelmap(tmp_path / "3.nii.gz", LabelMap(np.where(truth == 2, 3, truth), ASKEW))
+    content = (tmp_path / "3.nii.gz").read_bytes()
+    answer = served.put(path, files={"file": ("3.nii.gz", content)})
+    assert (answer.status_code, answer.json()["error"][:24]) == (400, "3.nii.gz has a label 3; ")
     assert served.put(path, files={"file": ("x.nii.gz", b"x")}).status_code == 400
     assert np.array_equal(np.asarray(served.labels(case, "reference").dataobj), truth)
     assert served.get(f"/api/cases/{case}").json()["has"]["reference"]

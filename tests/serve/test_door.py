@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from fastapi import FastAPI
 from opentelemetry import trace
 from starlette.testclient import TestClient
 
 from hepatica.core.errors import ConfigError
-from hepatica.serve import guard, run
-from tests.serve.conftest import HOST, ORIGIN, TOKEN
+from hepatica.serve import guard, run, web
+from tests.serve.conftest import HOST, ORIGIN, TOKEN, Browser
 
 HEADERS = {
     "content-security-policy": guard.POLICY,
@@ -43,7 +45,7 @@ def test_without_the_key_nothing_is_told(door, path):
     answer = door.get(path)
     assert answer.status_code == 401
     assert set(answer.json()) == {"error", "hint"}
-    door.cookies.set("hepatica", "guessed")
+    door.cookies.set("hepatica-8127", "guessed")
     assert door.get(path).status_code == 401
 
 
@@ -65,6 +67,19 @@ def test_the_key_is_exchanged_for_a_cookie_that_scripts_and_other_pages_do_not_g
     assert door.get("/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "other", ['theme={"a": 1}; ', "note=caf\xe9 x; ", "a b=c; ", "hepatica-8128=x; ", "=; ;", ""]
+)
+def test_cookies_of_other_servers_of_this_machine_do_no_harm(door, other):
+    given = door.open().cookies["hepatica-8127"]
+    assert "hepatica" not in door.cookies  # another port's would take its place
+    door.cookies.clear()
+    cookie = f"{other}hepatica-8127={given}".encode("latin-1")
+    assert door.get("/api/jobs", headers={"Cookie": cookie}).status_code == 200
+    cookie = f"{other}hepatica-8128={given}".encode("latin-1")
+    assert door.get("/api/jobs", headers={"Cookie": cookie}).status_code == 401
+
+
 def test_a_wrong_key_opens_nothing(door, monkeypatch):
     monkeypatch.setattr(guard, "_WAIT_S", 0.0)
     for key in ("", "x", TOKEN[:-1], TOKEN + "x"):
@@ -72,6 +87,36 @@ def test_a_wrong_key_opens_nothing(door, monkeypatch):
         assert answer.status_code == 401
         assert "set-cookie" not in answer.headers
     assert door.post("/", data={"token": "x"}).status_code == 401
+
+
+def test_a_wrong_key_costs_time(door, monkeypatch):
+    monkeypatch.setattr(guard, "_WAIT_S", 0.4)
+    began = time.monotonic()
+    assert door.get("/", params={"token": "x"}).status_code == 401
+    assert time.monotonic() - began >= 0.4
+
+
+def test_over_tls_the_cookie_is_for_tls_alone(door):
+    app = web.make(door.app.app.state.service, [HOST], TOKEN, "https")
+    secure = TestClient(app, base_url=f"https://{HOST}")
+    answer = secure.get(f"/?token={TOKEN}", follow_redirects=False)
+    assert answer.headers["set-cookie"].endswith("; Secure")
+    plain = door.get(f"/?token={TOKEN}", follow_redirects=False)
+    assert "Secure" not in plain.headers["set-cookie"]
+
+
+def test_what_is_built_may_be_kept_and_nothing_else(door, tmp_path, monkeypatch):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "x-1a2b.js").write_text("1")
+    (tmp_path / "secret.js").write_text("1")
+    monkeypatch.setattr(web, "static", lambda: tmp_path)
+    built = Browser(web.make(door.app.app.state.service, [HOST], TOKEN)).open()
+    answer = built.get("/assets/x-1a2b.js")
+    assert (answer.status_code, answer.text) == (200, "1")
+    assert "immutable" in answer.headers["cache-control"]
+    for path in ("/assets/none.js", "/assets/..%2fsecret.js", "/secret.js"):
+        answer = built.get(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-store")
 
 
 def test_a_password_can_be_typed(door):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -13,8 +14,8 @@ import pytest
 
 from hepatica import io
 from hepatica.core.errors import BundleError, InputError, OutputError, ResourceError
-from hepatica.io import models
-from hepatica.serve import exporting, offers
+from hepatica.io import models, nifti
+from hepatica.serve import exporting, facts, offers, segmenting
 from hepatica.serve import progress as progresses
 from hepatica.serve.process import Worker
 from hepatica.serve.progress import NAMES, STEPS, Progress
@@ -65,6 +66,21 @@ def test_a_case_is_what_the_command_line_makes(served, case, scans, tiny_bundle,
     assert found["liver_ml"] == report.measurements.liver_ml
     image = io.read(served.service.cases.folder(case) / "image.nii.gz")
     assert np.array_equal(image.voxels, io.read(scans / "askew.nii.gz").voxels)
+
+
+def test_an_image_is_read_once(scans, tiny_bundle, tmp_path, monkeypatch):
+    read, seen = nifti.read, []
+    monkeypatch.setattr(nifti, "read", lambda path, **k: seen.append(path) or read(path, **k))
+    segment = segmenting.prepare(str(tiny_bundle.folder), "auto")["segment"]
+    source, folder = scans / "plain.nii.gz", tmp_path / "case"
+    steps = []
+    segment(steps.append, source=str(source), folder=str(folder), case="p", series=None,
+            voxels=10**7)  # fmt: skip
+    assert seen == [source, folder / "p/p_seg.nii.gz"]
+    assert steps[0] == "read"
+    assert facts.read(folder).geometry.matches(read(source).geometry)
+    report = json.loads((folder / "p/report.json").read_bytes())
+    assert "read" not in report["timing"]["seconds"]
 
 
 def test_cancel_ends_the_process(served, scans):
@@ -204,7 +220,7 @@ def test_what_is_offered_is_what_the_rooms_write():
 
 
 def here(scans):
-    return {"path": str(scans / "plain.nii.gz"), "roots": [str(scans)]}
+    return {"path": str(scans / "plain.nii.gz"), "roots": [str(scans)], "folder": ""}
 
 
 def test_a_child_that_takes_too_long_is_ended(scans):
@@ -229,7 +245,7 @@ def test_a_child_may_not_take_all_memory(served, tmp_path):
         with pytest.raises(ResourceError, match="memory"):
             worker.run("findings", arguments, seconds=60)
         with pytest.raises(InputError):
-            worker.run("find", {"path": "/nothing", "roots": []}, seconds=60)
+            worker.run("find", {"path": "/nothing", "roots": [], "folder": ""}, seconds=60)
     finally:
         worker.close()
 
@@ -262,6 +278,22 @@ def test_a_workspace_has_one_server(tmp_path):
         Store(tmp_path / "app.sqlite")
     store.close()
     Store(tmp_path / "app.sqlite").close()
+
+
+def test_a_workspace_of_a_newer_version_is_left_alone(tmp_path):
+    store = Store(tmp_path / "app.sqlite")
+    store._database.execute("PRAGMA user_version = 2")
+    store.close()
+    with pytest.raises(OutputError, match="newer version"):
+        Store(tmp_path / "app.sqlite")
+
+
+def test_the_first_that_came_is_the_next(tmp_path):
+    store = Store(tmp_path / "app.sqlite")
+    for identity in ("b", "a"):
+        store.add([Job(id=identity, name="p", source="/p", created="now")])
+    assert store.next().id == "b"
+    store.close()
 
 
 def test_jobs_survive_and_a_second_crash_is_the_last(tmp_path):

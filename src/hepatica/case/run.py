@@ -98,6 +98,7 @@ def run_case(
     *,
     case: str | None = None,
     series: str | None = None,
+    image: Volume | None = None,
     overwrite: bool = False,
     resume: bool = False,
     save_probabilities: bool = False,
@@ -118,6 +119,8 @@ def run_case(
         Name of the case; that of the file or folder by default.
     series
         Which volume of a DICOM study, as :func:`hepatica.io.read` takes it.
+    image
+        What `source` holds, where it was read already; its time is not in the report then.
     overwrite
         Replace an earlier result.
     resume
@@ -146,10 +149,13 @@ def run_case(
         overwrite,
         resume=resume,
     )
-    began = time.perf_counter()
-    progress("read")
-    volume = io.read(source, series=series)
-    seconds = {"read": time.perf_counter() - began}
+    seconds: dict[str, float] = {}
+    if image is None:
+        began = time.perf_counter()
+        progress("read")
+        image = io.read(source, series=series)
+        seconds["read"] = time.perf_counter() - began
+    volume = image
     if there and not overwrite:
         return earlier(folder, volume, model.bundle, save_probabilities, exports, pdf)
     # What cannot be exported is known before the networks run.

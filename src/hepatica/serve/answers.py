@@ -14,6 +14,7 @@ from hepatica.core.errors import ConfigError, HepaticaError
 from hepatica.serve.refusal import Refusal
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_FREE = "The disk is full: free some space."
 
 
 def answer(value: Any, status: int = 200, **headers: str) -> Response:
@@ -28,7 +29,7 @@ def refused(error: HepaticaError) -> Response:
         return answer(said | error.more, error.status)
     # A child tells the number of the system's error, as it cannot send the error itself.
     if getattr(error.__cause__ or error, "errno", None) in _FULL:
-        return answer(said, 507)
+        return answer(said | {"hint": error.hint or _FREE}, 507)
     return answer(said, 422 if isinstance(error, ConfigError) else 400)
 
 
@@ -65,7 +66,7 @@ async def _arguments(request: Request, error: Exception) -> Response:
 async def _system(request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)
     full = error.errno in _FULL
-    hint = "The disk is full: free some space." if full else None
+    hint = _FREE if full else None
     words = f"The disk refused: {error.strerror or type(error).__name__}."
     return answer({"error": words, "hint": hint}, 507 if full else 400)
 

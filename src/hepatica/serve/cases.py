@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import threading
 from collections import defaultdict
@@ -99,6 +100,11 @@ class Case:
                 return msgspec.json.decode((self.correction / RECORD).read_bytes(), type=Kept)
             except FileNotFoundError:
                 return None
+            except msgspec.DecodeError as error:
+                raise InputError(
+                    f"The record of {self.name}'s correction cannot be read any more.",
+                    f"It is {self.correction / RECORD}; the label maps are beside it.",
+                ) from error
 
     def has(self, which: Which) -> bool:
         """Whether there is such a label map."""
@@ -152,13 +158,30 @@ class Cases:
 
     def clean(self, identity: str) -> None:
         """Remove what a process that was ended has left half-made in a case's folder."""
-        for path in self.folder(identity).glob(".*"):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        clear_hidden(self.folder(identity))
 
     def remove(self, identity: str) -> None:
-        """Remove everything of a job but its image elsewhere."""
+        """Remove everything of a job but its image elsewhere.
+
+        Raises
+        ------
+        OSError
+            If the disk refuses; all of it is still there then.
+        """
+        gone = self._settings.cases / f".{identity}-{secrets.token_hex(6)}"
         with self._locks[identity]:
-            shutil.rmtree(self.folder(identity), ignore_errors=True)
+            try:
+                # In one step: what works on it now finds all or nothing.
+                self.folder(identity).rename(gone)
+            except FileNotFoundError:
+                return
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def clear_hidden(folder: Path) -> None:
+    """Remove all in a folder whose name starts with a dot: what nobody has finished."""
+    for path in folder.glob(".*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from hepatica.evaluate.overlap import Overlap
 from hepatica.io import nifti
 from hepatica.results.measure import measure
 from hepatica.serve import editing, exporting, facts, sources, voxels
-from hepatica.serve.process import Step, Task
+from hepatica.serve.child import Step, Task
 
 
 def prepare() -> dict[str, Task]:

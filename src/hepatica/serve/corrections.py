@@ -35,10 +35,11 @@ def save(case: Case, expected: int, packed: bytes, text: str | bytes) -> int:
         changed then.
     """
     record = parse(text)
-    known = facts.read(case.folder)
-    labels = LabelMap(voxels.unpack(packed, known.shape), known.geometry)
     with case.lock:
+        # Also this with the lock held: a case that is removed now must not come back.
+        known = facts.read(case.folder)
         require_revision(case, expected)
+        labels = LabelMap(voxels.unpack(packed, known.shape), known.geometry)
         before = case.kept
         if before is not None:
             record = merged(before.record, record)

@@ -85,7 +85,7 @@ def parse(text: str | bytes) -> Edit:
     for name, (value, most) in sizes.items():
         least = 1 if name == "label" else 0
         if not least <= value <= most:
-            raise Refusal(422, f"{name} {value:g} is not between {least} and {most:g}.")
+            raise Refusal(422, f"{name} is not between {least} and {most:g}.")
     return edit
 
 

@@ -40,10 +40,11 @@ class Events:
 
     def _put(self, message: bytes | None) -> None:
         for queue in list(self._listeners):
-            if queue.qsize() > _MOST_WAITING:
+            if queue.qsize() < _MOST_WAITING:
+                queue.put_nowait(message)
+            else:
                 self._listeners.discard(queue)
-                message = None
-            queue.put_nowait(message)
+                queue.put_nowait(None)
 
     async def listen(
         self, first: Callable[[], Iterable[dict[str, Any]]], beat_s: float = BEAT_S

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from hepatica import case as cases
 from hepatica import io, planning
-from hepatica.core.errors import ConfigError
-from hepatica.core.volume import LabelMap
+from hepatica.core.errors import ConfigError, InputError
+from hepatica.core.volume import LabelMap, Volume
 from hepatica.io import models
 from hepatica.io.dicom import formats
 from hepatica.results.measure import measure
 from hepatica.results.pdf import pdf_bytes
+from hepatica.results.report import Report
 from hepatica.serve import facts, offers
-from hepatica.serve.process import Step
+from hepatica.serve.child import Step
 
 #: Exports that a case has anyway, or that are made of its report.
 _PAPERS = {"csv": cases.LESIONS, "json": cases.REPORT, "report": cases.PAGE, "pdf": cases.PRINTED}
@@ -108,5 +109,16 @@ def _files(
         from hepatica.io.dicom.destination import Destination
 
         volume = io.read(source, series=series)
+        _require_same(volume, root / name / cases.REPORT)
         destination = Destination.of(volume, algorithm)
         dicom.write(out, name, labels, measure(labels, volume), destination, objects)
+
+
+def _require_same(volume: Volume, report: Path) -> None:
+    """Refuse a study that is not what the case was made from: it may be another patient's."""
+    made_from = Report.from_json(report.read_bytes()).provenance.input.sha256
+    if volume.source.sha256 != made_from:
+        raise InputError(
+            "The DICOM study is not the one that the case was made from any more.",
+            "Put it back, or add it as a case of its own.",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
@@ -66,11 +67,12 @@ class Facts(msgspec.Struct, frozen=True):
 def write(
     folder: Path, image: Volume, labels: LabelMap, paths: tuple[str, str], probability: bool
 ) -> None:
-    """Write the facts of an image that was written into `folder`; raises OutputError.
+    """Write the facts of `image`, which was written into `folder`; raises OutputError.
 
     `paths` are those of the label map and the report.
     """
-    header = image.source.header
+    # As it was written, whatever format the image came in.
+    header = nib.load(folder / IMAGE).header
     assert isinstance(header, Nifti1Header)
     voxels = image.voxels
     low, middle, high = (float(v) for v in np.percentile(voxels, (1, 50, 99)))
@@ -100,6 +102,11 @@ def read(folder: Path) -> Facts:
     try:
         return msgspec.json.decode((folder / FACTS).read_bytes(), type=Facts)
     except (OSError, msgspec.DecodeError) as error:
-        raise InputError(
-            "The files of this case are not whole any more.", "Remove it, and add its image again."
-        ) from error
+        raise not_whole() from error
+
+
+def not_whole() -> InputError:
+    """The error for a case of which something was taken away."""
+    return InputError(
+        "The files of this case are not whole any more.", "Remove it, and add its image again."
+    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 import msgspec
@@ -18,6 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+#: Of the cookie, before the port.
 COOKIE = "hepatica"
 POLICY = "; ".join(
     (
@@ -96,9 +96,9 @@ class Guard:
         elif method not in _SAFE and not self._own_origin(scope):
             await _say(send, 403, "Only the app's own page may change something.")
         elif path == "/" and method == "GET" and (given := _token(scope)) is not None:
-            await self._open(send, given)
+            await self._open(scope, send, given)
         elif path == "/" and method == "POST":
-            await self._open(send, await _typed(receive))
+            await self._open(scope, send, await _typed(receive))
         elif not self._has_session(scope):
             if path.startswith("/api/"):
                 hint = "Open the address that `hepatica app` printed."
@@ -124,23 +124,24 @@ class Guard:
         return origin is not None and origin.lower() == f"{self.scheme}://{host.lower()}"
 
     def _has_session(self, scope: Scope) -> bool:
-        for name, value in scope["headers"]:
-            if name == b"cookie":
-                try:
-                    found = SimpleCookie(value.decode("latin-1")).get(COOKIE)
-                except CookieError:
-                    continue
-                if found and _equal(found.value, self.session):
-                    return True
-        return False
+        # By hand: Python's parser stops at the odd cookies that other programs here may set.
+        pairs = (
+            pair.strip().partition("=")
+            for name, value in scope["headers"]
+            if name == b"cookie"
+            for pair in value.decode("latin-1").split(";")
+        )
+        return any(
+            name == _cookie(scope) and _equal(value, self.session) for name, _, value in pairs
+        )
 
-    async def _open(self, send: Send, given: str) -> None:
+    async def _open(self, scope: Scope, send: Send, given: str) -> None:
         if not _equal(given, self.token):
             await asyncio.sleep(_WAIT_S)
             await _send(send, 401, _KEEP_OUT.encode(), b"text/html; charset=utf-8")
             return
         secure = "; Secure" if self.scheme == "https" else ""
-        cookie = f"{COOKIE}={self.session}; HttpOnly; SameSite=Strict; Path=/{secure}"
+        cookie = f"{_cookie(scope)}={self.session}; HttpOnly; SameSite=Strict; Path=/{secure}"
         headers = [(b"location", b"/"), (b"set-cookie", cookie.encode("ascii"))]
         await _send(send, 303, b"", b"text/plain", headers)
 
@@ -153,6 +154,11 @@ def _one(scope: Scope, wanted: bytes) -> str | None:
     """The only header of that name; None where there is none or several."""
     found: list[bytes] = [value for name, value in scope["headers"] if name == wanted]
     return found[0].decode("latin-1") if len(found) == 1 else None
+
+
+def _cookie(scope: Scope) -> str:
+    """Name of the cookie; a browser gives those of a machine to all servers on it."""
+    return f"{COOKIE}-{scope['server'][1]}"
 
 
 def _token(scope: Scope) -> str | None:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 import threading
 import time
-from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hepatica.core.errors import HepaticaError
-from hepatica.serve.cases import Cases, folder_name
+from hepatica.core.errors import HepaticaError, OutputError
+from hepatica.serve import arrivals
+from hepatica.serve.cases import Cases, clear_hidden, folder_name
 from hepatica.serve.events import Events
 from hepatica.serve.process import Ended, Worker
 from hepatica.serve.progress import NAMES, Progress
 from hepatica.serve.refusal import Refusal
 from hepatica.serve.settings import Settings
-from hepatica.serve.store import Job, Store, now
+from hepatica.serve.store import Job, State, Store, now
 
 #: Remembered: seconds by step of the last job, and what ran it.
 PACE, ENGINE = "pace", "engine"
 #: A job that was cancelled a moment ago is still being cleared away for at most so long.
 _CLEARING_S = 10.0
+#: Until a change that the disk refused is tried again.
+_AGAIN_S = 5.0
 
 
 class Jobs:
@@ -40,13 +42,18 @@ class Jobs:
 
     def begin(self) -> None:
         """Take up what an earlier server left, and go on."""
-        for job in self._store.all():
-            self._cases.clean(job.id)
+        for folder in (self._settings.cases, self._settings.uploads):
+            clear_hidden(folder)
         self._store.recover()
+        for job in self._store.all():
+            if job.state == "done":
+                self._cases.clean(job.id)
+            else:
+                self._cases.remove(job.id)
         self._thread.start()
 
     def end(self) -> None:
-        """Stop; a job that runs is queued again by the next server."""
+        """Stop; a job that runs waits for the next server."""
         with self._wake:
             self._ending = True
             self._wake.notify_all()
@@ -56,25 +63,24 @@ class Jobs:
 
     # What people ask for
 
-    def add(
-        self, found: Sequence[Sequence[str]], series: str | None = None, uploaded: bool = False
-    ) -> list[Job]:
-        """Queue a job for each name and path."""
+    def add(self, found: arrivals.Found, arrived: Path, series: str | None = None) -> list[Job]:
+        """Queue a job for each name and path; `arrived`, if it is there, is kept for them."""
         most = self._settings.limits.jobs
         if len(found) > most:
             raise Refusal(400, f"There are {len(found)} images.", f"Add at most {most} at a time.")
-        jobs = [
-            Job(
-                id=secrets.token_hex(8),
-                name=folder_name(name),
-                source=path,
-                created=now(),
-                uploaded=uploaded,
-                series=series,
-            )
-            for name, path in found
-        ]
-        self._store.add(jobs)
+        with arrivals.kept(arrived, found) as places:
+            jobs = [
+                Job(
+                    id=secrets.token_hex(8),
+                    name=folder_name(name),
+                    source=path,
+                    created=now(),
+                    uploaded=Path(path).is_relative_to(self._settings.uploads),
+                    series=series,
+                )
+                for name, path in places
+            ]
+            self._store.add(jobs)
         for job in jobs:
             self._tell(job)
         self._rouse()
@@ -106,25 +112,11 @@ class Jobs:
                 self._wake.wait_for(lambda: not self._runs(identity), _CLEARING_S)
         if job.state == "running" or self._runs(identity):
             raise Refusal(409, f"{job.name} is running.", "Cancel it first.")
-        self._store.remove(identity)
         self._cases.remove(identity)
+        self._store.remove(identity)
         if job.uploaded:
-            self._remove_upload(Path(job.source))
-
-    def _remove_upload(self, source: Path) -> None:
-        uploads = self._settings.uploads
-        if not source.is_relative_to(uploads) or source == uploads:
-            return
-        if any(Path(job.source).is_relative_to(source) for job in self._store.all()):
-            return  # another job is made of a part of it
-        if source.is_dir():
-            shutil.rmtree(source, ignore_errors=True)
-        else:
-            source.unlink(missing_ok=True)
-        for folder in source.parents:
-            if folder == uploads or any(folder.iterdir()):
-                return
-            folder.rmdir()
+            others = [Path(other.source) for other in self._store.all()]
+            arrivals.remove(self._settings.uploads, Path(job.source), others)
 
     def changed(self, identity: str, **changes: Any) -> Job:
         """Change what is known of a job, and tell."""
@@ -182,32 +174,52 @@ class Jobs:
     def _run(self, job: Job, progress: Progress) -> None:
         self._running = (job.id, progress)
         try:
-            job = self._store.change(job.id, "queued", state="running", starts=job.starts + 1)
+            job = self._change(job.id, "queued", state="running", starts=job.starts + 1)
             self._tell(job)
             began = time.monotonic()
             changes = self._outcome(job, progress)
-            if self._ending:
-                return  # the next server takes it up
-            seconds = round(time.monotonic() - began, 1)
-            self._cases.clean(job.id)
-            try:
-                job = self._store.change(job.id, "running", seconds=seconds, starts=0, **changes)
-            except Refusal:
-                # Cancelled; the child may have finished before it was told.
-                self._cases.remove(job.id)
-                return
-        except Refusal:
-            return  # cancelled between being found and being begun
+            changes |= {"seconds": round(time.monotonic() - began, 1), "starts": 0}
+            if changes["state"] != "done":
+                self._discard(job)  # first, as a full disk may need the room to say so
+            job = self._change(job.id, "running", **changes)
+        except (Refusal, Ended):
+            # Cancelled, perhaps just when the child had finished; or the server ends, and
+            # cannot even say so.
+            self._discard(job)
+            return
         finally:
             with self._wake:
                 self._running = None
                 self._wake.notify_all()
         self._tell(job)
 
+    def _discard(self, job: Job) -> None:
+        with suppress(OSError):  # the next start tries again
+            self._cases.remove(job.id)
+
+    def _change(self, identity: str, expected: State, **changes: Any) -> Job:
+        """Change a job; waits while the disk refuses, so that a full one stops nothing for good.
+
+        Raises
+        ------
+        Refusal
+            As the store.
+        Ended
+            If the server ends meanwhile.
+        """
+        while True:
+            try:
+                return self._store.change(identity, expected, **changes)
+            except OutputError as error:
+                with self._wake:
+                    if self._ending or self._wake.wait_for(lambda: self._ending, _AGAIN_S):
+                        raise Ended from error
+
     def _outcome(self, job: Job, progress: Progress) -> dict[str, Any]:
         """Do a job; how it ended, as members of its record."""
         try:
             result = self._segment(job, progress)
+            self._cases.clean(job.id)
         except HepaticaError as error:
             told: dict[str, Any] = {"error": error.message, "hint": error.hint or None}
             if hasattr(error, "choices"):
@@ -216,8 +228,14 @@ class Jobs:
         except Ended:
             # Cancelled, which the store knows; or ended for another job, and begun anew.
             return {"state": "queued"}
-        self._store.remember(PACE, progress.seconds())
-        self._store.remember(ENGINE, result.pop("engine"))
+        except Exception as error:
+            # A fault of ours in one job must not stop the queue.
+            words = f"Unexpected {type(error).__name__} in the server."
+            return {"state": "failed", "error": {"error": words, "hint": "The others go on."}}
+        engine = result.pop("engine")
+        with suppress(OutputError):  # without them the next forecast is a worse one, no more
+            self._store.remember(PACE, progress.seconds())
+            self._store.remember(ENGINE, engine)
         result |= {"corrected": False, "minutes": None}
         return {"state": "done", "result": result, "status": "unchecked", "note": ""}
 

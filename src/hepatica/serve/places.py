@@ -22,6 +22,7 @@ def inside(path: str, roots: Sequence[Path]) -> Path:
         403 if it does not lie in a root, whether it is there or not.
     """
     try:
+        path.encode("utf-8")  # half a letter, which JSON can hold
         found = Path(path).resolve()
         allowed = Path(path).is_absolute() and any(found.is_relative_to(r) for r in roots)
     except (OSError, ValueError, RuntimeError):  # a name with a zero byte, a ring of links

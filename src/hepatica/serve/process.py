@@ -1,18 +1,12 @@
-"""A child process that does one task after the other, and can be ended in the middle of one.
-
-What goes through the pipe is MessagePack, not pickle: a child that an image has broken into
-must not be able to tell this process what to run.
-"""
+"""A child process that does one task after the other, and can be ended in the middle of one."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,28 +14,15 @@ from typing import Any
 
 import msgspec
 
-from hepatica.core.errors import (
-    BundleError,
-    ConfigError,
-    HepaticaError,
-    InputError,
-    OutputError,
-    ResourceError,
-)
-
-Task = Callable[..., Any]
-Step = Callable[[str], None]
+from hepatica.core.errors import ResourceError
+from hepatica.serve import child
+from hepatica.serve.child import Step
 
 _TICK_S = 1.0
-#: Errors by the names under which a child tells of them.
-_KINDS = {
-    kind.__name__: kind
-    for kind in (HepaticaError, InputError, OutputError, BundleError, ConfigError, ResourceError)
-}
 
 
 class Ended(Exception):
-    """The process was ended by :meth:`Worker.kill` while it worked."""
+    """The process was ended by :meth:`Worker.kill` or :meth:`Worker.close`."""
 
 
 class Worker:
@@ -54,17 +35,24 @@ class Worker:
         imported there, so that this process stays light.
     memory_bytes
         Address space that tasks may take; None for all memory of the machine.
+    scratch
+        A folder for what the child unpacks, of its own: cleared when it has ended, as a child
+        that is killed cannot do that. None for the system's.
     """
 
     def __init__(
-        self, prepare: str, arguments: Mapping[str, Any], memory_bytes: int | None = None
+        self,
+        prepare: str,
+        arguments: Mapping[str, Any],
+        memory_bytes: int | None = None,
+        scratch: Path | None = None,
     ) -> None:
         self._prepare, self._arguments = prepare, dict(arguments)
-        self._memory_bytes = memory_bytes
+        self._memory_bytes, self._scratch = memory_bytes, scratch
         self._turn, self._state = threading.Lock(), threading.RLock()
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
-        self._killed = False
+        self._killed = self._closed = False
 
     @property
     def pid(self) -> int | None:
@@ -78,11 +66,19 @@ class Worker:
             if self._process is not None and self._process.is_alive():
                 return
             self._let_go()
+            if self._scratch is not None:
+                self._scratch.mkdir(parents=True)
             context = get_context("spawn")
             self._connection, theirs = context.Pipe()
             self._process = context.Process(
-                target=_work,
-                args=(theirs, self._prepare, self._arguments, self._memory_bytes),
+                target=child.work,
+                args=(
+                    theirs,
+                    self._prepare,
+                    self._arguments,
+                    self._memory_bytes,
+                    None if self._scratch is None else str(self._scratch),
+                ),
                 daemon=True,
             )
             self._process.start()
@@ -95,9 +91,12 @@ class Worker:
             if self._process is not None:
                 self._process.kill()
                 self._process.join()
+            self._clear()
 
     def close(self) -> None:
-        """End the child for good."""
+        """End the child for good: none is started after this."""
+        with self._state:
+            self._closed = True
         self.kill()
         with self._turn, self._state:
             self._let_go()
@@ -110,6 +109,11 @@ class Worker:
             self._process.join()
             self._process.close()
         self._connection = self._process = None
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def run(
         self,
@@ -136,10 +140,12 @@ class Worker:
         HepaticaError
             That of the task; a ResourceError if it took too long or the child died of it.
         Ended
-            If :meth:`kill` was called.
+            If :meth:`kill` was called, or :meth:`close`, also before.
         """
         with self._turn:
             with self._state:
+                if self._closed:
+                    raise Ended
                 self._killed = False
                 self.start()
                 connection = self._connection
@@ -160,16 +166,13 @@ class Worker:
                             f"That took longer than {seconds:.0f} s and was ended.",
                             "Crop or resample the image, or try again.",
                         )
-                    kind, *content = msgspec.msgpack.decode(connection.recv_bytes())
-                    if kind == "step":
-                        step(content[0])
-                    elif kind == "done":
-                        return content[0]
+                    told = self._heard(connection)
+                    if isinstance(told, child.Begun):
+                        step(told.name)
+                    elif isinstance(told, child.Done):
+                        return told.result
                     else:
-                        name, message, hint, more = content
-                        error = _KINDS.get(name, HepaticaError)(message, hint)
-                        error.__dict__.update(more)
-                        raise error
+                        raise child.error_of(told)
             except (EOFError, OSError) as error:
                 if self._killed:
                     raise Ended from None
@@ -178,75 +181,13 @@ class Worker:
                     "It may have needed more memory than there is.",
                 ) from error
 
-
-def _work(
-    connection: Connection, prepare: str, arguments: dict[str, Any], memory_bytes: int | None
-) -> None:
-    """The child: prepare once, then answer one message after the other."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    wrong: HepaticaError | None = None
-    tasks: dict[str, Task] = {}
-    try:
-        module, _, function = prepare.partition(":")
-        __import__(module)
-        tasks = getattr(sys.modules[module], function)(**arguments)
-    except HepaticaError as error:
-        wrong = error
-    limit_memory(memory_bytes)
-    sending = threading.Lock()
-
-    def tell(*message: Any) -> None:
-        with sending:
-            connection.send_bytes(msgspec.msgpack.encode(message))
-
-    while True:
+    def _heard(self, connection: Connection) -> child.Told:
         try:
-            task, given = msgspec.msgpack.decode(connection.recv_bytes())
-        except EOFError:
-            return
-        try:
-            if wrong is not None:
-                raise wrong
-            result = tasks[task](lambda name: tell("step", name), **given)
-        except HepaticaError as error:
-            more = {"choices": error.choices} if hasattr(error, "choices") else {}
-            if isinstance(error.__cause__, OSError):
-                more["errno"] = error.__cause__.errno
-            tell("error", type(error).__name__, error.message, error.hint, more)
-        except MemoryError:
-            hint = "Crop or resample the image, or use a machine with more memory."
-            tell("error", "ResourceError", "That needs more memory than it may take.", hint, {})
-        except Exception as error:
-            # A fault of ours in one task must not cost the others theirs.
-            words = f"Unexpected {type(error).__name__}: {error}"
-            tell("error", "HepaticaError", words, "", {})
-        else:
-            tell("done", result)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def limit_memory(more_bytes: int | None) -> None:
-    """Let this process map no more than `more_bytes` beyond what it has mapped already.
-
-    None is all memory of the machine. Where the system has no such limit nothing happens.
-    """
-    if sys.platform != "linux":
-        return
-    import resource
-
-    page = os.sysconf("SC_PAGE_SIZE")
-    if more_bytes is None:
-        more_bytes = os.sysconf("SC_PHYS_PAGES") * page
-    mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * page
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    soft = mapped + more_bytes
-    if hard != resource.RLIM_INFINITY:
-        soft = min(soft, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+            told: child.Told = msgspec.msgpack.decode(connection.recv_bytes(), type=child.Told)
+            return told
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self.kill()  # whatever it has become
+            raise ResourceError(
+                "The process that worked on it gave an answer that is none.",
+                "Its image may be made to do harm.",
+            ) from error

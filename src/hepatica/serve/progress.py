@@ -8,7 +8,7 @@ from collections.abc import Mapping
 #: Steps as shown, each with the steps of `run_case` that it is made of, and the seconds that
 #: they take of a typical volume on a laptop until this machine has shown its own.
 STEPS: dict[str, tuple[tuple[str, ...], float]] = {
-    "read": (("image", "read"), 2.0),
+    "read": (("read",), 2.0),
     "stage 1": (("preprocess 1", "network 1", "find liver"), 3.0),
     "stage 2": (("preprocess 2", "network 2"), 3.0),
     "clean": (("postprocess", "back to grid"), 2.0),

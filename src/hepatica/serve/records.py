@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
 from hepatica.serve.refusal import Refusal
 
 _MOST_SESSIONS, _MOST_TOOLS, _LONGEST = 10_000, 100, 64
+#: Beyond this the browser, which counts in double precision, does not count.
+_LARGEST = 2**53
 
 
 class Tool(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,7 +83,7 @@ def parse(text: str | bytes) -> Record:
         *(n for tool in record.tools.values() for n in (tool.edits, tool.seconds)),
         *(sitting.active_seconds for sitting in record.sessions),
     ]
-    if not all(math.isfinite(n) and n >= 0 for n in numbers):
+    if not all(0 <= n <= _LARGEST for n in numbers):
         raise Refusal(422, "A number of the record is negative or not finite.", "Reload the page.")
     texts = [*record.tools, *(t for s in record.sessions for t in (s.started, s.ended))]
     if (

@@ -11,7 +11,7 @@ from hepatica.core.errors import InputError
 from hepatica.core.volume import Volume
 from hepatica.io.memory import BYTES_PER_VOXEL, available_bytes
 from hepatica.serve import facts
-from hepatica.serve.process import Step, Task
+from hepatica.serve.child import Step, Task
 
 
 def prepare(bundle: str, engine: str) -> dict[str, Task]:
@@ -29,25 +29,25 @@ def _segment(
 ) -> dict[str, Any]:
     """Make the case of `source` in `folder`; what the worklist shows of it."""
     path, out = Path(source), Path(folder)
-    step("image")
+    step("read")
     volume = _read(path, series, voxels)
     io.make_folder(out)
     io.write_volume(out / facts.IMAGE, volume)
-    del volume
     report = run_case(
         path,
         out,
         model,
         case=case,
         series=series,
+        image=volume,
         overwrite=True,
         save_probabilities=True,
         progress=step,
     )
     step("open")
     paths = (f"{case}/{case}{LABELS}", f"{case}/{REPORT}")
-    labels, image = io.read_labelmap(out / paths[0]), io.read(out / facts.IMAGE)
-    facts.write(out, image, labels, paths, (out / case / f"{case}{CHANCES}").is_file())
+    labels = io.read_labelmap(out / paths[0])
+    facts.write(out, volume, labels, paths, (out / case / f"{case}{CHANCES}").is_file())
     m = report.measurements
     return {
         "liver_ml": m.liver_ml,

@@ -55,8 +55,9 @@ class Service:
         self.cases = Cases(settings, self.store)
         memory = settings.limits.memory_bytes
         model = {"bundle": str(bundle.folder.resolve()), "engine": settings.engine}
-        self.heavy = Worker("hepatica.serve.segmenting:prepare", model, memory)
-        self.light = Worker("hepatica.serve.casework:prepare", {}, memory)
+        heavy, light = (settings.scratch / name for name in ("heavy", "light"))
+        self.heavy = Worker("hepatica.serve.segmenting:prepare", model, memory, heavy)
+        self.light = Worker("hepatica.serve.casework:prepare", {}, memory, light)
         self.jobs = Jobs(settings, self.store, self.cases, self.events, self.heavy)
         self._measured: OrderedDict[tuple[str, int], Any] = OrderedDict()
 
@@ -96,17 +97,19 @@ class Service:
             self._measured[key] = found
             while len(self._measured) > _MOST_MEASURED:
                 self._measured.popitem(last=False)
-            if case.revision == revision:
-                self.refresh(case, found)
+            with case.lock:
+                if case.revision == revision:
+                    self.refresh(case, found)
         return found
 
     def refresh(self, case: Case, measured: Any = None) -> None:
         """Let the worklist show the label map in force: its numbers if they are known, its time."""
-        result = dict(self.store.get(case.job.id).result or {})
-        kept = case.kept
-        if measured is not None:
-            result |= {n: measured[n] for n in ("liver_ml", "tumour_ml", "burden_percent")}
-            result["lesion_count"] = len(measured["findings"])
-        result["corrected"] = kept is not None
-        result["minutes"] = None if kept is None else kept.record.active_seconds / 60
-        self.jobs.changed(case.job.id, result=result)
+        with case.lock:
+            result = dict(self.store.get(case.job.id).result or {})
+            kept = case.kept
+            if measured is not None:
+                result |= {n: measured[n] for n in ("liver_ml", "tumour_ml", "burden_percent")}
+                result["lesion_count"] = len(measured["findings"])
+            result["corrected"] = kept is not None
+            result["minutes"] = None if kept is None else kept.record.active_seconds / 60
+            self.jobs.changed(case.job.id, result=result)

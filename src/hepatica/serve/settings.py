@@ -81,6 +81,11 @@ class Settings:
         return self.workspace / "uploads"
 
     @property
+    def scratch(self) -> Path:
+        """What the children unpack; empty where none runs."""
+        return self.workspace / "scratch"
+
+    @property
     def database(self) -> Path:
         """The queue."""
         return self.workspace / "app.sqlite"

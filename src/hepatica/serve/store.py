@@ -6,6 +6,8 @@ finds out at its next start what it was doing.
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -72,10 +74,13 @@ def now() -> str:
 class Store:
     """All jobs, in the order in which they came. Safe to use from several threads.
 
+    What changes something raises an OutputError, and has changed nothing, if the disk refuses.
+
     Raises
     ------
     OutputError
-        If the workspace is of a newer version or in use by another server.
+        If the workspace is of a newer version or in use by another server, or the file is
+        damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -90,6 +95,12 @@ class Store:
             raise OutputError(
                 f"{path.parent} is in use by another server, or cannot be written.",
                 "End the other one, or choose another --workspace.",
+            ) from error
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise OutputError(
+                f"{path} is damaged: {error}.",
+                "Put it elsewhere, or choose another --workspace; the cases' files are beside it.",
             ) from error
         except BaseException:
             self._database.close()
@@ -117,13 +128,20 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
             try:
+                self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+                self._database.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+                raise OutputError(
+                    f"The queue cannot be written: {error}.",
+                    "The disk is full: free some space." if full else "Check the disk.",
+                ) from (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else error)
+            finally:
+                # Also a COMMIT that failed; the next one could not begin otherwise.
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
 
     def add(self, jobs: list[Job]) -> None:
         """Put new jobs at the end, all or none."""

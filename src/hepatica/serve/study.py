@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def training_folder(cases: Sequence[Case], path: Path) -> tuple[Path, int]:
         If the disk refuses; nothing is written then.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        path = path / f"hepatica-training-{datetime.now():%Y%m%d-%H%M%S}"
+        path = path / f"hepatica-training-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     done = 0
     named = list(zip(names(cases), cases, strict=True))
     chosen = [(n, c) for n, c in named if c.has("corrected") and c.job.status != "rejected"]

@@ -17,6 +17,8 @@ from hepatica.serve.refusal import Refusal
 LOOSE = "study"
 FIELD = b"files"
 _DEEPEST, _LONGEST = 16, 200
+#: RFC 2046.
+_LONGEST_DIVIDER = 70
 
 
 def safe_path(name: str) -> PurePosixPath:
@@ -42,7 +44,7 @@ def boundary(content_type: str) -> bytes:
     """What divides the parts; raises a Refusal (400) if it is no multipart form."""
     kind, options = parse_options_header(content_type)
     found = options.get(b"boundary", b"")
-    if kind != b"multipart/form-data" or not found:
+    if kind != b"multipart/form-data" or not 0 < len(found) <= _LONGEST_DIVIDER:
         raise Refusal(400, "An upload has to be a multipart form.")
     return found
 
@@ -127,10 +129,10 @@ class Receiver:
         if self.files > self._most_files:
             raise Refusal(413, f"These are more than {self._most_files:,} files.", "Add fewer.")
         path = self.folder / safe_path(name.decode("utf-8", "replace"))
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("xb")
-        except FileExistsError:
+        except (FileExistsError, NotADirectoryError):
             raise Refusal(400, f"{path.name} was dropped twice.", "Drop it once.") from None
 
     def _data(self, data: bytes, start: int, end: int) -> None:

@@ -14,6 +14,12 @@ from hepatica.core.geometry import Triple
 from hepatica.io.nifti import GZIP_LEVEL
 
 
+def most_bytes(shape: Triple) -> int:
+    """More than any gzip of so many labels takes; what is longer need not be looked at."""
+    size = int(np.prod(shape, dtype=object))
+    return size + size // 100 + 1000
+
+
 def unpack(packed: bytes, shape: Triple) -> NDArray[np.uint8]:
     """Labels (i, j, k) from gzip of one byte a voxel, i fastest; never unpacks more than that.
 

@@ -30,6 +30,7 @@ from pydicom.uid import (
 
 from hepatica import io
 from hepatica.core.errors import InputError
+from hepatica.io import archive
 from hepatica.io.dicom import files, parse, pixels
 from hepatica.io.dicom.study import Study, scan
 from tests import studies
@@ -428,11 +429,11 @@ def test_results_of_ours_are_no_study(voxels: Any, tmp_path: Path) -> None:
 
 
 def test_a_zip_that_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_SMALL_BYTES", 2**20)
-    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a", bytes(128) + b"DICM" + bytes(2**23))
+    monkeypatch.setattr(archive, "_SMALL_BYTES", 2**20)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("a", bytes(128) + b"DICM" + bytes(2**23))
     refused(tmp_path / "bomb.zip", "unpacks to more than is plausible")
-    monkeypatch.setattr(files, "MAX_FILES", 0)
+    monkeypatch.setattr(archive, "MAX_FILES", 0)
     refused(tmp_path / "bomb.zip", "holds more than 0 files")
 
 

@@ -1,44 +1,24 @@
 """Where the DICOM files of a study lie: a folder, a zip, a DICOMDIR, one file.
 
 An archive is unpacked by hand into a folder that only this user can enter, under names
-of our own, so that no name in it ever touches a path; its size is counted while it is
-unpacked, whatever it claims.
+of our own, so that no name in it ever touches a path.
 """
 
 from __future__ import annotations
 
-import lzma
 import os
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from hepatica.core.errors import InputError
-from hepatica.io import checks
+from hepatica.io import archive, checks
 from hepatica.io.dicom import parse
 from hepatica.io.inputs import is_dicom, is_dicomdir, is_zip
 
-MAX_FILES = 200_000
-#: Of all that an archive unpacks to.
-MAX_UNPACKED_BYTES = 32 * 2**30
-#: An archive may unpack to so many times its size; MRI is packed to about a half.
-MAX_RATIO = 200
-#: Below this the ratio does not matter.
-_SMALL_BYTES = 64 * 2**20
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-    ValueError,
-)
-_BLOCK = 1 << 20
 _HEAD = 132
 
 
@@ -72,7 +52,7 @@ def opened(source: str | Path) -> Iterator[Files]:
     ------
     InputError
         If the source is none of these, may not be read, or is larger than the caps of
-        this module; if a DICOMDIR points outside its folder.
+        :mod:`hepatica.io.archive`; if a DICOMDIR points outside its folder.
     """
     path = Path(source)
     if checks.is_folder(path):
@@ -110,8 +90,8 @@ def _in_folder(folder: Path) -> Files:
         for here, folders, names in os.walk(folder, onerror=_raise):
             folders.sort()
             found += filter(is_dicom, (Path(here) / n for n in sorted(names)))
-            if len(found) > MAX_FILES:
-                raise _too_many(folder.name)
+            if len(found) > archive.MAX_FILES:
+                raise archive.too_many(folder.name)
     return Files(tuple(found), tuple(str(p.relative_to(folder)) for p in found))
 
 
@@ -119,57 +99,16 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _too_many(name: str) -> InputError:
-    return InputError(f"{name} holds more than {MAX_FILES:,} files.", "Give one study at a time.")
-
-
 def _unpacked(path: Path, into: Path) -> Files:
-    try:
-        with checks.readable(path), zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir()]
-            if len(members) > MAX_FILES:
-                raise _too_many(path.name)
-            found, names, left = [], [], MAX_UNPACKED_BYTES
-            limit = max(_SMALL_BYTES, MAX_RATIO * path.stat().st_size)
-            for number, member in enumerate(members):
-                if member.flag_bits & 1:
-                    raise InputError(
-                        f"{path.name} is protected by a password.",
-                        "Unpack it and give the folder.",
-                    )
-                target = into / f"{number:06d}"
-                taken = _member(archive, member, target, min(left, limit))
-                if taken is None:
-                    raise InputError(
-                        f"{path.name} unpacks to more than is plausible.",
-                        "It may be made to fill the disk. If you trust it, unpack it and"
-                        " give the folder.",
-                    )
-                left, limit = left - taken, limit - taken
-                if taken:
-                    found.append(target)
-                    names.append(member.filename)
-    except _DAMAGED as error:
-        raise checks.damaged(path.name) from error
-    return Files(tuple(found), tuple(names))
+    numbers = count()
 
-
-def _member(archive: zipfile.ZipFile, member: Any, target: Path, limit: int) -> int | None:
-    """Bytes written to `target`; 0 for what is no DICOM file, None for more than `limit`."""
-    with archive.open(member) as stream:
-        block = stream.read(_BLOCK)
+    def place(name: str, head: bytes) -> Path | None:
         # A DICOMDIR adds nothing to the files themselves.
-        if block[128:_HEAD] != b"DICM" or PurePosixPath(member.filename).name == "DICOMDIR":
-            return 0
-        taken = 0
-        with target.open("xb") as out:
-            while block:
-                taken += len(block)
-                if taken > limit:
-                    return None
-                out.write(block)
-                block = stream.read(_BLOCK)
-    return taken
+        wanted = head[128:_HEAD] == b"DICM" and PurePosixPath(name).name != "DICOMDIR"
+        return into / f"{next(numbers):06d}" if wanted else None
+
+    found = archive.unpack(path, place)
+    return Files(tuple(found), tuple(found.values()))
 
 
 def _listed(path: Path) -> Files:
@@ -184,7 +123,7 @@ def _listed(path: Path) -> Files:
             for r in directory.get("DirectoryRecordSequence") or []
             if r.get("ReferencedFileID")
         ]
-    for file_id in named[: MAX_FILES + 1]:
+    for file_id in named[: archive.MAX_FILES + 1]:
         parts = [file_id] if isinstance(file_id, str) else [str(part) for part in file_id]
         inside = root.joinpath(*parts).resolve() if all(map(_plain, parts)) else None
         if inside is None or root not in inside.parents:
@@ -195,8 +134,8 @@ def _listed(path: Path) -> Files:
             found[inside] = "/".join(parts)
         else:
             missing += 1
-    if len(found) > MAX_FILES:
-        raise _too_many(path.name)
+    if len(found) > archive.MAX_FILES:
+        raise archive.too_many(path.name)
     notes = (f"{missing} files that the DICOMDIR names are not there.",) if missing else ()
     return Files(tuple(found), tuple(found.values()), notes)
 

@@ -11,7 +11,6 @@ from fastapi import APIRouter, File, Response, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, StringConstraints
 
-from hepatica import io
 from hepatica.serve import facts, uploads
 from hepatica.serve.answers import answer
 from hepatica.serve.cases import Which
@@ -62,7 +61,11 @@ def case(service: Served, identity: str) -> Response:
 @router.get("/image.nii.gz")
 def image(service: Served, identity: str) -> Response:
     """The input on its own grid."""
-    return FileResponse(service.cases.get(identity).folder / facts.IMAGE, media_type=_GZIP)
+    found = service.cases.get(identity)
+    path = found.folder / facts.IMAGE
+    if not path.is_file():
+        raise facts.not_whole()
+    return FileResponse(path, media_type=_GZIP)
 
 
 @router.get("/labels/{which}.nii.gz")
@@ -96,7 +99,7 @@ def reference(service: Served, identity: str, file: Annotated[UploadFile, File()
     name = uploads.safe_path(PurePath(file.filename or "reference.nii.gz").name).name
     # A name with a dot in front is cleared away by the next start, should this one end here.
     folder = found.folder / f".reference-{secrets.token_hex(6)}"
-    io.make_folder(folder)
+    folder.mkdir()
     try:
         with (folder / name).open("wb") as out:
             while block := file.file.read(2**20):

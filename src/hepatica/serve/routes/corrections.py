@@ -8,7 +8,10 @@ from fastapi import APIRouter, File, Form, Header, Response, UploadFile
 
 from hepatica.serve import corrections, editing
 from hepatica.serve.answers import answer
+from hepatica.serve.cases import Case
+from hepatica.serve.refusal import Refusal
 from hepatica.serve.routes import Served
+from hepatica.serve.voxels import most_bytes
 
 router = APIRouter(prefix="/api/cases/{identity}")
 _Voxels = Annotated[UploadFile, File()]
@@ -26,7 +29,7 @@ def save(
     """Keep a label map as the revision after the one that it was made from."""
     case = service.cases.get(identity)
     expected = corrections.if_match(if_match)
-    revision = corrections.save(case, expected, voxels.file.read(), record)
+    revision = corrections.save(case, expected, _packed(voxels, case), record)
     service.refresh(case)
     return answer({"revision": revision}, ETag=f'"{revision}"')
 
@@ -45,8 +48,16 @@ def edit(service: Served, identity: str, voxels: _Voxels, edit: Annotated[str, F
     """The label map after one of the tools that need the image or three dimensions."""
     case = service.cases.get(identity)
     editing.require_inside(editing.parse(edit), case.facts.shape)
-    made = service.ask(
-        "edit", folder=str(case.folder), packed=voxels.file.read(), wanted=edit.encode()
-    )
+    packed = _packed(voxels, case)
+    made = service.ask("edit", folder=str(case.folder), packed=packed, wanted=edit.encode())
     headers = {"X-Changed-Voxels": str(made["changed"])}
     return Response(made["voxels"], headers=headers, media_type="application/octet-stream")
+
+
+def _packed(voxels: UploadFile, case: Case) -> bytes:
+    """What was sent, which waits on the disk; no more of it is read than a label map can take."""
+    most = most_bytes(case.facts.shape)
+    packed = voxels.file.read(most + 1)
+    if len(packed) > most:
+        raise Refusal(413, "That is too large for a label map of the case.", "Reload the page.")
+    return packed

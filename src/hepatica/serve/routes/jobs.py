@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -12,12 +11,11 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from hepatica.serve import places, uploads
+from hepatica.serve import arrivals, places, uploads
 from hepatica.serve.answers import answer
 from hepatica.serve.refusal import Refusal
 from hepatica.serve.routes import Served
 from hepatica.serve.service import Service
-from hepatica.serve.store import Job
 
 router = APIRouter(prefix="/api")
 
@@ -45,9 +43,8 @@ def jobs(service: Served) -> Response:
 def add(service: Served, wanted: Wanted) -> Response:
     """Queue what a path stands for."""
     path = places.inside(wanted.path, service.settings.roots)
-    roots = [str(root) for root in service.settings.roots]
-    found = service.ask("find", path=str(path), roots=roots)
-    return _added(service, service.jobs.add(found, wanted.series))
+    with arrivals.arriving(service.settings.uploads) as folder:
+        return _queued(service, path, service.settings.roots, folder, wanted.series)
 
 
 @router.post("/uploads")
@@ -55,34 +52,30 @@ async def upload(service: Served, request: Request) -> Response:
     """Take dropped files, folders and zips; they are on the disk before this answers."""
     settings, limits = service.settings, service.settings.limits
     divider = uploads.boundary(request.headers.get("content-type", ""))
-    folder = settings.uploads / secrets.token_hex(8)
-    dropped = folder / uploads.LOOSE
-    dropped.mkdir(parents=True)
-    receiver = uploads.Receiver(dropped, divider, limits.upload_bytes, limits.upload_files)
-    try:
+    with arrivals.arriving(settings.uploads) as folder:
+        dropped = folder / uploads.LOOSE
+        dropped.mkdir(parents=True)
+        receiver = uploads.Receiver(dropped, divider, limits.upload_bytes, limits.upload_files)
         try:
             async for block in request.stream():
                 await run_in_threadpool(receiver.write, block)
+        except ClientDisconnect:
+            raise Refusal(400, "The upload was given up.") from None
         finally:
             receiver.close()
         receiver.finish()
-        added = await run_in_threadpool(_queue, service, dropped)
-    except ClientDisconnect:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise Refusal(400, "The upload was given up.") from None
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return _added(service, added)
+        start = uploads.start_of(dropped)
+        return await run_in_threadpool(_queued, service, start, [dropped], folder)
 
 
-def _queue(service: Service, dropped: Path) -> list[Job]:
-    start = uploads.start_of(dropped)
-    found = service.ask("find", path=str(start), roots=[str(dropped)])
-    return service.jobs.add(found, uploaded=True)
-
-
-def _added(service: Service, added: list[Job]) -> Response:
+def _queued(
+    service: Service, path: Path, roots: Sequence[Path], folder: Path, series: str | None = None
+) -> Response:
+    """Queue what is at `path` and below `roots`; `folder` takes what has to be unpacked."""
+    found = service.ask(
+        "find", path=str(path), roots=[str(root) for root in roots], folder=str(folder)
+    )
+    added = service.jobs.add(found, folder, series)
     return answer({"jobs": [service.jobs.view(job) for job in added]}, 201)
 
 
