@@ -34,6 +34,8 @@ export interface JobError {
 export interface Job {
   id: string;
   name: string;
+  /** The folder of its image; empty if it was dropped alone. */
+  from: string;
   state: JobState;
   step: string | null;
   steps: string[];

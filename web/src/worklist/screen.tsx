@@ -27,7 +27,7 @@ export function Worklist() {
     () =>
       all.filter(
         (job) =>
-          fits(job, FILTERS[filter]) && job.name.toLowerCase().includes(search.trim().toLowerCase()),
+          fits(job, FILTERS[filter]) && `${job.name} ${job.from}`.toLowerCase().includes(search.trim().toLowerCase()),
       ),
     [all, search, filter],
   );

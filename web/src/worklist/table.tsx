@@ -40,6 +40,7 @@ function Row({ job }: { job: Job }) {
           <span class="case-name">{job.name}</span>
         )}
         <span class="muted when">{clockTime(job.created)}</span>
+        {job.from && <span class="muted from" title={job.from}>{ending(job.from)}</span>}
       </th>
       <td class="state"><State job={job} /></td>
       <td class="num">{number(result?.liver_ml, 0)}</td>
@@ -68,6 +69,12 @@ function Row({ job }: { job: Job }) {
       </td>
     </tr>
   );
+}
+
+/** The last two folders of a path, which tell namesakes apart. */
+function ending(path: string): string {
+  const parts = path.split(/[/\\]/).filter(Boolean);
+  return (parts.length > 2 ? "…/" : "") + parts.slice(-2).join("/");
 }
 
 function remove(job: Job): void {
