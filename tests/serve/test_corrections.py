@@ -403,14 +403,12 @@ def test_the_study_reads_what_is_written(served, case, truth, scans, tmp_path):
     assert np.array_equal(np.asarray(nib.load(mine.label).dataobj), truth)
     # All that belongs to a case has one name, so that the study can be scored as it lies there.
     folder = Path(answer.json()["path"])
-    scored = CliRunner().invoke(
-        cli.app,
-        ["evaluate", str(folder / "ai"), str(folder / "labels"), "--images", str(folder / "images")]
-        + ["--corrections", str(folder / "record.csv"), "--out", str(tmp_path / "scores")],
-    )
+    folders = [str(folder / name) for name in ("ai", "labels", "images", "record.csv")]
+    options = ["--images", folders[2], "--corrections", folders[3], "--out", str(tmp_path / "s")]
+    scored = CliRunner().invoke(cli.app, ["evaluate", *folders[:2], *options])
     assert scored.exit_code == 0, scored.output
     assert "Minutes of no case" not in scored.output
-    lines = list(csv.DictReader((tmp_path / "scores" / "corrections.csv").read_text().splitlines()))
+    lines = list(csv.DictReader((tmp_path / "s" / "corrections.csv").read_text().splitlines()))
     assert {line["case"] for line in lines} == {entry.case for entry in found.entries}
     (line,) = [line for line in lines if line["case"] == mine.case]
     assert float(line["minutes"]) == 1.5

@@ -151,3 +151,17 @@ def test_other_lesions_are_removed_only_when_asked_twice(both, app):
     dialog.get_by_role("button", name="Leave it").click()
     desk.save()
     np.testing.assert_array_equal(voxels(app.corrected("plain")), mine)
+
+
+def test_a_decision_falls_with_the_next_edit(both, app):
+    desk = both
+    desk.look("plain", "Correct")
+    desk.start_again()
+    desk.page.get_by_role("button", name="Accept").click()
+    desk.page.locator(".status[data-status=accepted]").wait_for()
+    desk.brush(12)
+    desk.press("Enter")
+    desk.page.locator(".status[data-status=unchecked]").wait_for()
+    desk.save()
+    desk.page.goto(f"{app.origin}/#/")
+    desk.row("plain").get_by_text("Not yet").wait_for()
