@@ -128,7 +128,7 @@ export const api = {
     (await send<{ files: ExportedFile[] }>("POST", `${of(id)}/exports`, { names, labels })).files,
   exportsZip: (id: string) => `/api/${of(id)}/exports.zip`,
   recordCsv: "/api/record.csv",
-  trainingFolder: (path: string) => send<Record<string, unknown>>("POST", "training-folder", { path }),
+  trainingFolder: (path: string | null) => send<Record<string, unknown>>("POST", "training-folder", { path }),
 };
 
 /** Upload dropped files with their paths, telling the part that has gone; resolves with the jobs. */

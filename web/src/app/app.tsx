@@ -9,7 +9,7 @@ import { aboutOpen, announcement, connection, problem, route, session, sheetOpen
 const NOTICE = "Research use only. Not for diagnosis, treatment or surgical decisions.";
 
 const LOST = {
-  lost: "Hepatica's server does not answer. What you see is kept; the window connects again by itself.",
+  lost: "Hepatica's server does not answer. What you see is kept; the window connects again by itself once it is back at this address (--port keeps it the same).",
   unknown:
     "Hepatica was started again and asks for its new address. Open the one that it printed, in another tab; then this window goes on, with all that you see.",
 };

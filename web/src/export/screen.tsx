@@ -169,7 +169,7 @@ function Study() {
             disabled={corrected === 0}
             onClick={() =>
               attempt(async () => {
-                const said = await api.trainingFolder(path);
+                const said = await api.trainingFolder(path.trim() || null);
                 setDone(`Written to ${typeof said?.path === "string" ? said.path : path}.`);
               })
             }

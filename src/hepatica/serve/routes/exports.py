@@ -29,9 +29,9 @@ class Chosen(BaseModel):
 
 
 class Place(BaseModel):
-    """A folder below the roots; that of the workspace where it is empty."""
+    """A folder below the roots; one in the workspace where none is given."""
 
-    path: str = ""
+    path: str | None = None
 
 
 @router.post("/cases/{identity}/exports")
@@ -101,7 +101,7 @@ def record(service: Served) -> Response:
 def training_folder(service: Served, place: Place) -> Response:
     """All corrected cases, for `hepatica train --data` and `hepatica evaluate --corrections`."""
     path: Path = service.settings.workspace / "corrected"
-    if place.path:
+    if place.path is not None:
         path = places.inside(place.path, service.settings.roots)
     folder, cases = study.training_folder(service.cases.all(), path)
     return answer({"path": str(folder), "cases": cases})
