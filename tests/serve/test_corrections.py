@@ -395,6 +395,8 @@ def test_the_study_reads_what_is_written(served, case, truth, scans, tmp_path):
     table.write_text(served.get("/api/record.csv").text)
     minutes = read_minutes(table)
     assert 1.5 in minutes.values()
+    own = served.post("/api/training-folder", json={}).json()["path"]
+    assert Path(own).is_relative_to(served.service.settings.workspace)
     answer = served.post("/api/training-folder", json={"path": str(scans)})
     assert answer.status_code == 200, answer.text
     found = formats.find(tmp_path.__class__(answer.json()["path"]))
