@@ -19,7 +19,7 @@ from hepatica.io.replacing import require_room
 from hepatica.results.casepage import case_page
 from hepatica.results.followup import FollowUp, compare_timepoints, timepoints_csv
 from hepatica.results.followuppage import followup_page
-from hepatica.results.measure import measure
+from hepatica.results.measure import Measurements, measure
 from hepatica.results.model import Part
 from hepatica.results.notice import RESEARCH_ONLY
 from hepatica.results.pdf import pdf_bytes
@@ -113,11 +113,20 @@ def write_report(
     image: Path | None = None,
     pdf: bool = False,
     overwrite: bool = False,
+    measurements: Measurements | None = None,
+    remarks: tuple[str, ...] = (),
 ) -> Report:
     """Measure a label map and write its report into the folder `out`, whole or not at all.
 
     ``report.html``, ``report.json`` and ``lesions.csv``; with an image ``preview.png``;
     ``report.pdf`` if asked for.
+
+    Parameters
+    ----------
+    measurements
+        Those of the label map, where they were made already.
+    remarks
+        What the report shall say first, with its warnings.
 
     Raises
     ------
@@ -128,7 +137,8 @@ def write_report(
     began = time.perf_counter()
     labels, given, volume = read(labelmap, image)
     name = case_of(labelmap)
-    measurements = measure(labels, volume)
+    if measurements is None:
+        measurements = measure(labels, volume)
     found: tuple[str, ...] = ()
     if not measurements.liver_ml:
         found = ("There is no liver in the label map.",)
@@ -136,7 +146,7 @@ def write_report(
         found = ("The field of view cuts the liver; its volume is a lower bound.",)
     source = given if volume is None else volume.source
     # What the readers of both say is said once.
-    found = tuple(dict.fromkeys((*source.warnings, *given.warnings, *found)))
+    found = tuple(dict.fromkeys((*remarks, *source.warnings, *given.warnings, *found)))
     report = Report(
         hepatica=hepatica.__version__,
         case=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import json
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -16,9 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from typer.testing import CliRunner
 
+from hepatica import cli, io
 from hepatica.core.errors import InputError
 from hepatica.core.geometry import Geometry
+from hepatica.core.volume import LabelMap
 from hepatica.evaluate.corrections import read_minutes
 from hepatica.io import nifti
 from hepatica.serve import records, voxels
@@ -31,7 +36,7 @@ def test_voxels_and_header_on_an_oblique_left_handed_anisotropic_grid(served, ca
     assert np.linalg.det(ASKEW.affine[:3, :3]) < 0
     assert len(set(np.round(ASKEW.spacing_mm, 3))) == 3
     answer = served.save(case, truth, 0)
-    assert (answer.status_code, answer.json()) == (200, {"revision": 1})
+    assert (answer.status_code, answer.json()) == (200, {"revision": 1, "status": "unchecked"})
     source = nib.load(scans / "askew.nii.gz")
     ai, kept = served.labels(case, "ai"), served.labels(case, "corrected")
     assert np.array_equal(np.asarray(kept.dataobj), truth)
@@ -60,7 +65,7 @@ def test_the_ai_is_never_overwritten(served, case, truth):
     aside = folder / "correction.before-2" / "labels-2.nii.gz"
     assert not np.asarray(nib.load(aside).dataobj).any()
     assert served.save(case, truth, 0).status_code == 409
-    assert served.save(case, truth, 3).json() == {"revision": 4}
+    assert served.save(case, truth, 3).json()["revision"] == 4
 
 
 def test_two_windows(served, case, truth):
@@ -226,7 +231,7 @@ def test_killed_in_the_middle_of_a_save(served, case, truth, where):
     assert known["revision"] == 1
     assert known["record"]["active_seconds"] == 90.0
     assert np.array_equal(np.asarray(served.labels(case, "corrected").dataobj), truth)
-    assert served.save(case, np.zeros_like(truth), 1).json() == {"revision": 2}
+    assert served.save(case, np.zeros_like(truth), 1).json()["revision"] == 2
     there = [p.name for p in (served.service.cases.folder(case) / "correction").iterdir()]
     assert sorted(there) == ["labels-2.nii.gz", "record.json"]
 
@@ -297,9 +302,6 @@ def test_findings_and_comparison_are_those_of_the_rooms(served, case, scans, tru
 
 
 def test_a_reference_lies_on_the_grid_or_is_refused(served, case, truth, tmp_path):
-    from hepatica import io
-    from hepatica.core.volume import LabelMap
-
     path = f"/api/cases/{case}/reference"
     for name, labels, geometry in [
         ("good", truth, ASKEW),
@@ -320,23 +322,100 @@ def test_a_reference_lies_on_the_grid_or_is_refused(served, case, truth, tmp_pat
     assert served.get(f"/api/cases/{case}").json()["has"]["reference"]
 
 
+# What was said of a label map, and who has made it
+
+
+def test_a_decision_does_not_outlive_the_label_map_that_it_was_of(served, case, truth):
+    def status():
+        told = served.get(f"/api/cases/{case}").json()
+        assert served.get(f"/api/jobs/{case}").json()["result"]["status"] == told["status"]
+        return told["status"], told["note"]
+
+    said = {"status": "accepted", "note": "as seen"}
+    served.save(case, truth, 0)
+    served.put(f"/api/cases/{case}/status", json=said)
+    again = served.save(case, truth, 1, made(200.0))  # time at work, and not a voxel
+    assert (again.json()["status"], status()) == ("accepted", ("accepted", "as seen"))
+    other = truth.copy()
+    other[0, 0, 0] = 1
+    assert served.save(case, other, 2).json()["status"] == "unchecked"
+    assert status() == ("unchecked", "as seen")
+    served.put(f"/api/cases/{case}/status", json=said)
+    assert served.delete(f"/api/cases/{case}/correction", headers={"If-Match": '"3"'}).is_success
+    assert status()[0] == "unchecked"
+
+
+def test_of_the_ai_before_any_correction(served, case):
+    ai = np.asarray(served.labels(case, "ai").dataobj)
+    served.put(f"/api/cases/{case}/status", json={"status": "rejected"})
+    assert served.save(case, ai, 0).json()["status"] == "rejected"
+    assert served.save(case, np.zeros_like(ai), 1).json()["status"] == "unchecked"
+
+
+def test_a_lesion_drawn_by_hand_has_no_confidence_and_the_files_say_what_the_screen_says(
+    served, case, truth
+):
+    # As of a model that found the lesions, which the tiny one does not.
+    io.write_labelmap(served.service.cases.get(case).path("ai"), LabelMap(truth, ASKEW))
+    labels = truth.copy()
+    drawn = np.zeros(labels.shape, bool)
+    drawn[:2, :2, :2] = True
+    assert not (labels[drawn] == 2).any()
+    labels[drawn] = 2
+    served.save(case, labels, 0, made(user="CD"))
+    served.put(f"/api/cases/{case}/status", json={"status": "second look", "note": "left lobe?"})
+    findings = served.get(f"/api/cases/{case}/findings?labels=corrected").json()["findings"]
+    by_hand = [f["confidence"] for f in findings if drawn[tuple(f["centre_voxel"])]]
+    by_ai = [f["confidence"] for f in findings if not drawn[tuple(f["centre_voxel"])]]
+    assert by_hand == [None]
+    assert by_ai
+    assert None not in by_ai
+    names = ["json", "report"]
+    sent = served.post(
+        f"/api/cases/{case}/exports", json={"names": names, "labels": "corrected"}
+    ).json()["files"]
+    files = {f["name"]: served.get(f["url"]) for f in sent}
+    told = files["report.json"].json()
+    assert told["measurements"]["findings"] == findings
+    assert "Corrected by hand by CD, revision 1; a second look is asked for." in told["warnings"]
+    assert "left lobe?" in files["report.html"].text
+    # Its name says whose it is, where it is saved.
+    assert 'filename="askew_report.html"' in files["report.html"].headers["content-disposition"]
+
+
 # What all corrections give together
 
 
 def test_the_study_reads_what_is_written(served, case, truth, scans, tmp_path):
     from hepatica.dataset import formats
 
+    ai = np.asarray(served.labels(case, "ai").dataobj)
     served.save(case, truth, 0, made(90.0))
     table = tmp_path / "record.csv"
     table.write_text(served.get("/api/record.csv").text)
     minutes = read_minutes(table)
     assert 1.5 in minutes.values()
+    own = served.post("/api/training-folder", json={}).json()["path"]
+    assert Path(own).is_relative_to(served.service.settings.workspace)
     answer = served.post("/api/training-folder", json={"path": str(scans)})
     assert answer.status_code == 200, answer.text
     found = formats.find(tmp_path.__class__(answer.json()["path"]))
     assert len(found.entries) == answer.json()["cases"] == len(minutes)
     mine = next(e for e in found.entries if e.case in ("askew", f"askew_{case}"))
     assert np.array_equal(np.asarray(nib.load(mine.label).dataobj), truth)
+    # All that belongs to a case has one name, so that the study can be scored as it lies there.
+    folder = Path(answer.json()["path"])
+    folders = [str(folder / name) for name in ("ai", "labels", "images", "record.csv")]
+    options = ["--images", folders[2], "--corrections", folders[3], "--out", str(tmp_path / "s")]
+    scored = CliRunner().invoke(cli.app, ["evaluate", *folders[:2], *options])
+    assert scored.exit_code == 0, scored.output
+    assert "Minutes of no case" not in scored.output
+    lines = list(csv.DictReader((tmp_path / "s" / "corrections.csv").read_text().splitlines()))
+    assert {line["case"] for line in lines} == {entry.case for entry in found.entries}
+    (line,) = [line for line in lines if line["case"] == mine.case]
+    assert float(line["minutes"]) == 1.5
+    added = np.count_nonzero((truth == 2) & (ai != 2)) * ASKEW.voxel_ml
+    assert float(line["tumour_added_ml"]) == pytest.approx(added, rel=1e-3, abs=1e-3)
     served.put(f"/api/cases/{case}/status", json={"status": "rejected", "note": "other patient"})
     fewer = served.post("/api/training-folder", json={"path": str(scans)})
     assert fewer.status_code == 400 or fewer.json()["cases"] == answer.json()["cases"] - 1

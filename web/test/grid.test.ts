@@ -57,8 +57,8 @@ it("joins boxes, the empty one too", () => {
 
 describe("a place in words", () => {
   it("names the side of each axis, of RAS millimetres", () => {
-    expect(inWords([12, -5.46, 0])).toBe("R 12.0, P 5.5, S 0.0 mm");
-    expect(inWords([-1, 2, -300])).toBe("L 1.0, A 2.0, I 300.0 mm");
+    expect(inWords([12, -5.46, 0])).toBe("R 12.0, P 5.5, H 0.0 mm");
+    expect(inWords([-1, 2, -300])).toBe("L 1.0, A 2.0, F 300.0 mm");
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ruled } from "../src/edit/rules";
 import { LARGEST_MM, SMALLEST_MM, Tools } from "../src/case/tools";
 
 describe("the tool in hand", () => {
@@ -24,13 +25,44 @@ describe("the tool in hand", () => {
     tools.tool.value = "fill";
     expect(tools.hindrance).toBe("Lesion is locked.");
     tools.cuts.value = true;
+    tools.toggleInside(); // lesions alone are inside of the liver at first
     expect(tools.hindrance).toBeNull();
-    tools.insideLiver.value = true;
+    tools.toggleInside();
     tools.toggleLock(1);
     expect(tools.hindrance).toBe("Liver is locked."); // erasing a lesion would leave liver
     tools.toggleLock(1);
     tools.toggleLock(2);
     expect(tools.hindrance).toBeNull();
+  });
+
+  it("keeps lesions inside the liver, and lets the liver grow", () => {
+    const tools = new Tools();
+    expect(tools.insideLiver).toBe(true);
+    tools.label.value = 1;
+    expect(tools.insideLiver).toBe(false);
+    tools.toggleInside();
+    tools.label.value = 2;
+    tools.toggleInside();
+    expect(tools.rules.insideLiver).toBe(false);
+    tools.label.value = 1;
+    expect(tools.rules.insideLiver).toBe(true);
+  });
+
+  it("erases lesions alone, or all of the liver", () => {
+    const tools = new Tools();
+    tools.tool.value = "eraser";
+    expect(ruled(2, tools.writes, 0, tools.rules)).toBe(1); // no hole in the liver
+    expect(ruled(1, tools.writes, 0, tools.rules)).toBe(1);
+    tools.toggleInside();
+    expect(ruled(2, tools.writes, 0, tools.rules)).toBe(0);
+    expect(ruled(1, tools.writes, 0, tools.rules)).toBe(1);
+    tools.label.value = 1;
+    expect(ruled(1, tools.writes, 0, tools.rules)).toBe(0);
+    expect(ruled(2, tools.writes, 0, tools.rules)).toBe(0);
+    tools.tool.value = "brush";
+    expect(ruled(1, tools.writes, 0, { ...tools.rules, threshold: null })).toBe(1);
+    tools.label.value = 2;
+    expect(ruled(1, tools.writes, 0, tools.rules)).toBe(2); // painting is of any label
   });
 
   it("has a range of brightness with the threshold brush alone", () => {

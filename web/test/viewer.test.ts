@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Orientation } from "../src/viewer/orientation";
+import { bodyOf } from "../src/viewer/body";
+import { letterOf, Orientation } from "../src/viewer/orientation";
 import { surfaceOf, type Surface } from "../src/viewer/surface";
 import { rulerMm } from "../src/viewer/ruler";
 import { dragged, presets } from "../src/viewer/window";
@@ -96,6 +97,26 @@ function volume({ points: p, triangles: t }: Surface): number {
   }
   return sum / 6;
 }
+
+describe("the body", () => {
+  it("is framed without the air around it, noise and all", () => {
+    const inside = (v: Vector) => v[0] >= 10 && v[0] <= 29 && v[1] >= 5 && v[1] <= 30;
+    const bright = (index: number) => (inside(PLAIN.voxel(index)) ? 300 : index % 17);
+    const { low, high } = bodyOf(PLAIN, bright);
+    expect(low).toEqual([10, 5, 0]);
+    expect(high).toEqual([29, 30, PLAIN.shape[2] - 1]);
+  });
+
+  it("is the whole image where nothing stands out", () => {
+    expect(bodyOf(PLAIN, () => 5)).toEqual(PLAIN.everything());
+    expect(bodyOf(PLAIN, () => NaN)).toEqual(PLAIN.everything());
+  });
+});
+
+it("letters are those of the patient's sides, head and foot", () => {
+  expect([[3, 1, 2], [-3, 1, 2], [0, 2, -1], [0, -2, 1], [1, 1, 2], [0, 1, -5]].map((d) =>
+    letterOf(d as unknown as Vector))).toEqual([..."RLAPHF"]);
+});
 
 describe("windows", () => {
   const p = { p1: 0, p50: 100, p99: 500, liver_low: 200, liver_high: 300 };

@@ -14,14 +14,12 @@ import msgspec
 import numpy as np
 
 from hepatica import io
-from hepatica.case import CHANCES
 from hepatica.core.errors import InputError
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.evaluate.overlap import Overlap
-from hepatica.io import nifti
-from hepatica.results.measure import measure
 from hepatica.serve import editing, exporting, facts, sources, voxels
 from hepatica.serve.child import Step, Task
+from hepatica.serve.measuring import measured
 
 
 def prepare() -> dict[str, Task]:
@@ -38,10 +36,7 @@ def prepare() -> dict[str, Task]:
 
 def findings(step: Step, folder: str, name: str, labels: bytes) -> Any:
     """Measurements of a label map of the case (the bytes of its file), as in ``report.json``."""
-    case = Path(folder)
-    chances = case / name / f"{name}{CHANCES}"
-    chance = nifti.read(chances, labels=True).voxels if chances.is_file() else None
-    return msgspec.to_builtins(measure(labelmap(labels), io.read(case / facts.IMAGE), chance))
+    return msgspec.to_builtins(measured(Path(folder), name, labelmap(labels)))
 
 
 def compare(step: Step, a: bytes, b: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ killed in between has lost nothing that it had said was kept.
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
 from hepatica import io
 from hepatica.core.volume import LabelMap
@@ -53,6 +54,19 @@ def save(case: Case, expected: int, packed: bytes, text: str | bytes) -> int:
             if path.name not in (RECORD, name):
                 path.unlink(missing_ok=True)
     return expected + 1
+
+
+def differs(case: Case, packed: bytes) -> bool:
+    """Whether the browser's voxels are another label map than the one in force.
+
+    Raises
+    ------
+    InputError
+        If they are none of the case.
+    """
+    with case.lock:
+        there = io.read_labelmap(case.path("ai" if case.kept is None else "corrected")).labels
+        return not np.array_equal(voxels.unpack(packed, case.facts.shape), there)
 
 
 def give_up(case: Case, expected: int) -> int:

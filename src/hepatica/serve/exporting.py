@@ -13,11 +13,11 @@ from hepatica.core.errors import ConfigError, InputError
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.io import models
 from hepatica.io.dicom import formats
-from hepatica.results.measure import measure
 from hepatica.results.pdf import pdf_bytes
 from hepatica.results.report import Report
 from hepatica.serve import facts, offers
 from hepatica.serve.child import Step
+from hepatica.serve.measuring import measured
 
 #: Exports that a case has anyway, or that are made of its report.
 _PAPERS = {"csv": cases.LESIONS, "json": cases.REPORT, "report": cases.PAGE, "pdf": cases.PRINTED}
@@ -35,6 +35,7 @@ def export(
     source: str,
     series: str | None,
     algorithm: str,
+    remarks: list[str],
 ) -> list[list[str | int]]:
     """Write what `names` says into ``exports`` of the case, in place of what was there.
 
@@ -46,6 +47,8 @@ def export(
         What the case was made from, for DICOM results.
     algorithm
         How DICOM results name the model.
+    remarks
+        What the report of a correction says of it: by whom, and what was decided.
 
     Returns
     -------
@@ -72,7 +75,14 @@ def export(
             papers = [wanted for wanted in names if wanted in _PAPERS]
             if papers and corrected:
                 made = Path(temporary) / "report"
-                planning.write_report(file, made, image=root / facts.IMAGE, pdf="pdf" in papers)
+                planning.write_report(
+                    file,
+                    made,
+                    image=root / facts.IMAGE,
+                    pdf="pdf" in papers,
+                    measurements=measured(root, name, io.read_labelmap(file)),
+                    remarks=tuple(remarks),
+                )
                 _copy(papers, made, out)
             elif papers:
                 _copy([p for p in papers if p != "pdf"], root / name, out)
@@ -111,7 +121,7 @@ def _files(
         volume = io.read(source, series=series)
         _require_same(volume, root / name / cases.REPORT)
         destination = Destination.of(volume, algorithm)
-        dicom.write(out, name, labels, measure(labels, volume), destination, objects)
+        dicom.write(out, name, labels, measured(root, name, labels, volume), destination, objects)
 
 
 def _require_same(volume: Volume, report: Path) -> None:

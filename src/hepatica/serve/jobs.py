@@ -133,6 +133,7 @@ class Jobs:
         return {
             "id": job.id,
             "name": job.name,
+            "from": self._from(job),
             "state": job.state,
             "step": progress.step,
             "steps": NAMES,
@@ -143,6 +144,14 @@ class Jobs:
             "error": job.error,
             "result": (job.result or {}) | {"status": job.status} if done else None,
         }
+
+    def _from(self, job: Job) -> str:
+        """The folders of its image, which tell namesakes apart; empty if it was dropped alone."""
+        folder = Path(job.source).parent
+        if not job.uploaded:
+            return str(folder)
+        # Below the name of the upload and of what holds it.
+        return "/".join(folder.relative_to(self._settings.uploads).parts[2:])
 
     def views(self) -> list[dict[str, Any]]:
         """All jobs, in the order in which they came."""

@@ -22,7 +22,8 @@ from hepatica.core.errors import OutputError
 from hepatica.serve.refusal import Refusal
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-STATUSES = ("unchecked", "accepted", "rejected", "second look")
+UNCHECKED = "unchecked"
+STATUSES = (UNCHECKED, "accepted", "rejected", "second look")
 #: Times that a job is begun before it is given up.
 MOST_STARTS = 2
 
@@ -62,7 +63,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     error: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
-    status: str = "unchecked"
+    status: str = UNCHECKED
     note: str = ""
 
 

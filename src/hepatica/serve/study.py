@@ -31,7 +31,10 @@ COLUMNS = (
     "user",
     "revision",
     "saved",
+    "note",
 )
+#: Beside images and labels: what the model made of them, and the record.
+AI, RECORD = "ai", "record.csv"
 
 
 def names(cases: Sequence[Case]) -> list[str]:
@@ -42,8 +45,12 @@ def names(cases: Sequence[Case]) -> list[str]:
 
 def record_csv(cases: Sequence[Case]) -> str:
     """A line for each corrected case, as CSV."""
+    return _record(list(zip(names(cases), cases, strict=True)))
+
+
+def _record(named: Sequence[tuple[str, Case]]) -> str:
     rows: list[list[Cell]] = []
-    for name, case in zip(names(cases), cases, strict=True):
+    for name, case in named:
         kept = case.kept
         if kept is None:
             continue
@@ -62,6 +69,7 @@ def record_csv(cases: Sequence[Case]) -> str:
                 record.user,
                 kept.revision,
                 kept.saved,
+                case.job.note or None,
             ]
         )
     return table(COLUMNS, rows)
@@ -70,6 +78,8 @@ def record_csv(cases: Sequence[Case]) -> str:
 def training_folder(cases: Sequence[Case], path: Path) -> tuple[Path, int]:
     """Write images and corrected labels as `hepatica train --data` reads them.
 
+    Beside them, under the same names, the AI's label maps and the record: so
+    `hepatica evaluate ai labels --corrections record.csv` finds what belongs together.
     Rejected cases are left out. Where `path` holds something already, a new folder is made
     in it.
 
@@ -93,10 +103,12 @@ def training_folder(cases: Sequence[Case], path: Path) -> tuple[Path, int]:
     if not chosen:
         raise Refusal(400, "No case has been corrected yet.", "Correct one first.")
     with io.folder_atomically(path) as folder:
-        for kind in (IMAGES, LABELS):
+        for kind in (IMAGES, LABELS, AI):
             (folder / kind).mkdir()
         for name, case in chosen:
             shutil.copyfile(case.folder / facts.IMAGE, folder / IMAGES / f"{name}.nii.gz")
             (folder / LABELS / f"{name}.nii.gz").write_bytes(case.labels("corrected"))
+            (folder / AI / f"{name}.nii.gz").write_bytes(case.labels("ai"))
             done += 1
+        (folder / RECORD).write_text(_record(chosen), encoding="utf-8")
     return path, done

@@ -112,7 +112,11 @@ def test_the_contrast_enhanced_t1_is_taken(voxels: Any, other: Any, tmp_path: Pa
     (told,) = [w for w in volume.source.warnings if "was taken" in w]
     assert "Of 6 volumes, 9 was taken as the contrast-enhanced T1" in told
     assert "portal venous phase with high confidence" in told
-    np.testing.assert_array_equal(io.read(source, series="t2_haste").voxels, other)
+    named = io.read(source, series="t2_haste")
+    np.testing.assert_array_equal(named.voxels, other)
+    assert any("it is not clearly the contrast-enhanced T1" in w for w in named.source.warnings)
+    asked = io.read(source, series="9").source.warnings
+    assert not any("not clearly" in w for w in asked)
     assert [p.name for p in io.find_inputs(source)] == ["study"], "one study is one case"
 
 

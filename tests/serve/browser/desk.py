@@ -61,11 +61,17 @@ class Desk:
         for key in keys:
             self.page.keyboard.press(key)
 
-    def brush(self, millimetres: int, *, ball: bool = False) -> None:
+    def brush(self, millimetres: int, *, ball: bool = False, inside: bool = False) -> None:
         self.press("b")
+        self.keep_inside(inside)
         size = self.page.get_by_role("slider", name="Size")
         size.fill(str(millimetres))
         self.page.get_by_role("button", name="Ball" if ball else "Disc in the slice").click()
+        self.panes.focus()
+
+    def keep_inside(self, inside: bool) -> None:
+        """Whether the tool in hand stays in the liver."""
+        self.page.get_by_label("Only inside the liver").set_checked(inside)
         self.panes.focus()
 
     @property
@@ -114,6 +120,10 @@ class Desk:
         button = self.page.get_by_role("button", name="Start again from the AI")
         if button.is_enabled():
             button.click()
+            dialog = self.page.get_by_role("dialog", name="Start again")
+            dialog.get_by_role("button", name="Start again").click()
+            self.panes.focus()
             self.save()
             self.press("v")
         self.panes.focus()
+        self.press("c")

@@ -76,7 +76,7 @@ def take(desk: Desk, scans: Path) -> None:
     desk.page.get_by_role("button", name="Light theme").click()
     desk.page.get_by_role("button", name="Write the files").click()
     desk.page.get_by_role("list", name="Files written").wait_for(timeout=120_000)
-    desk.page.get_by_label("Training folder").fill("/home/me/training")
+    desk.page.get_by_label("Folder of all").fill("/home/me/training")
     picture(desk, "export")
 
 

@@ -116,6 +116,7 @@ def test_an_outline_is_filled_or_cut_out(both, app, name):
     half, pixel = 30, 1 / desk.pixels_per_mm("axial")
     draw = [(-half, -half), (half, -half), (half, half), (-half, half)]
     desk.press("f")
+    desk.keep_inside(False)
 
     def outline():
         desk.page.mouse.move(x + draw[0][0], y + draw[0][1])

@@ -44,7 +44,7 @@ def test_every_view_says_what_it_is_not_for(both, screen):
 def test_the_patients_right_is_on_the_left(both, name):
     desk = both
     desk.look(name)
-    for pane, sides in {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}.items():
+    for pane, sides in {"axial": "RLAP", "coronal": "RLHF", "sagittal": "APHF"}.items():
         assert letters(desk, pane) == sides
     before, (x, _) = desk.slices()["sagittal"], desk.crosshair()
     desk.panes.focus()
@@ -61,7 +61,7 @@ def test_the_patients_right_can_be_on_the_right(both, name):
     desk.look(name)
     desk.page.get_by_label("Patient's right on the left").uncheck()
     desk.settle()
-    for pane, sides in {"axial": "LRAP", "coronal": "LRSI", "sagittal": "APSI"}.items():
+    for pane, sides in {"axial": "LRAP", "coronal": "LRHF", "sagittal": "APHF"}.items():
         assert letters(desk, pane) == sides
     desk.panes.focus()
     for pane in ("axial", "coronal", "sagittal"):

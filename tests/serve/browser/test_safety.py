@@ -42,6 +42,8 @@ def test_two_windows_never_overwrite_each_other(both, window, app, choice):
     second.press("ArrowLeft", "ArrowLeft", "ArrowLeft", "Enter", "s")
     dialog = second.page.get_by_role("dialog", name="This case was saved in another window")
     dialog.wait_for()
+    second.press("Enter")  # meant for the brush: it answers nothing
+    assert dialog.is_visible()
     np.testing.assert_array_equal(voxels(app.corrected("plain")), theirs)
     dialog.get_by_role("button", name=choice).click()
     dialog.wait_for(state="hidden")
@@ -69,6 +71,7 @@ def test_killed_in_the_middle_nothing_older_than_five_seconds_is_lost(both, app)
     desk.press("ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "Enter")
     desk.page.locator(".save[data-state=unreachable]").wait_for(timeout=15_000)
     app.start()
+    desk.page.get_by_text("Open the one that it printed").wait_for(timeout=30_000)
     again = desk.page.context.new_page()  # the address that the server prints
     again.goto(app.address)
     desk.saved()  # the old window goes on by itself

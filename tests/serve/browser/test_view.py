@@ -97,7 +97,7 @@ def test_lesions_are_told_from_liver_without_colour(both):
     desk.look("plain", "Correct")
     desk.start_again()
     desk.brush(40)
-    desk.press("Enter", "v")
+    desk.press("Enter", "v", "o")  # areas, not outlines
     x, y = desk.crosshair()
     lesion, liver = (x - 10, y - 10, 20, 20), (x - 10, y + 40, 20, 20)
     hatched = [grey(desk, clip) for clip in (lesion, liver)]

@@ -105,7 +105,7 @@ export const api = {
       const response = await ask(`${of(id)}/correction`, {
         method: "PUT", body: form, headers: { "If-Match": `"${revision}"` },
       });
-      return { kind: "saved", ...((await response.json()) as { revision: number }) };
+      return { kind: "saved", ...((await response.json()) as { revision: number; status?: CaseStatus }) };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (error.status === 409 && error.revision !== null) {
@@ -128,7 +128,7 @@ export const api = {
     (await send<{ files: ExportedFile[] }>("POST", `${of(id)}/exports`, { names, labels })).files,
   exportsZip: (id: string) => `/api/${of(id)}/exports.zip`,
   recordCsv: "/api/record.csv",
-  trainingFolder: (path: string) => send<Record<string, unknown>>("POST", "training-folder", { path }),
+  trainingFolder: (path: string | null) => send<Record<string, unknown>>("POST", "training-folder", { path }),
 };
 
 /** Upload dropped files with their paths, telling the part that has gone; resolves with the jobs. */

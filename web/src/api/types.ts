@@ -34,6 +34,8 @@ export interface JobError {
 export interface Job {
   id: string;
   name: string;
+  /** The folder of its image; empty if it was dropped alone. */
+  from: string;
   state: JobState;
   step: string | null;
   steps: string[];
@@ -43,6 +45,11 @@ export interface Job {
   seconds: number | null;
   error: JobError | null;
   result: JobResult | null;
+}
+
+/** As people see it: what failed for want of a choice waits for one. */
+export function stateOf(job: Job): JobState | "asks" {
+  return job.state === "failed" && job.error?.choices?.length ? "asks" : job.state;
 }
 
 export interface Session {

@@ -4,9 +4,15 @@ import { Worklist } from "../worklist/screen";
 import { About } from "./about";
 import { Header } from "./header";
 import { HotkeySheet } from "./sheet";
-import { aboutOpen, announcement, connected, problem, route, session, sheetOpen } from "./state";
+import { aboutOpen, announcement, connection, problem, route, session, sheetOpen } from "./state";
 
 const NOTICE = "Research use only. Not for diagnosis, treatment or surgical decisions.";
+
+const LOST = {
+  lost: "Hepatica's server does not answer. What you see is kept; the window connects again by itself once it is back at this address (--port keeps it the same).",
+  unknown:
+    "Hepatica was started again and asks for its new address. Open the one that it printed, in another tab; then this window goes on, with all that you see.",
+};
 
 export function App() {
   const at = route.value;
@@ -14,10 +20,8 @@ export function App() {
     <div class="shell">
       <a class="skip" href="#main" onClick={toMain}>Skip to the content</a>
       <Header />
-      {!connected.value && (
-        <p class="strip warning" role="status">
-          Hepatica's server does not answer. What you see is kept; the window connects again by itself.
-        </p>
+      {connection.value !== "open" && (
+        <p class="strip warning" role="status">{LOST[connection.value]}</p>
       )}
       {problem.value && <ProblemStrip />}
       <main id="main" tabIndex={-1}>

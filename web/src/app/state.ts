@@ -1,7 +1,7 @@
 /** What every screen shares: session, jobs, route, theme, and what went wrong last. */
 import { computed, signal } from "@preact/signals";
 import { api, Refusal } from "../api/client";
-import { listen } from "../api/events";
+import { listen, type Connection } from "../api/events";
 import type { Job, Session } from "../api/types";
 
 export type Route =
@@ -15,7 +15,7 @@ export interface Problem {
 
 export const session = signal<Session | null>(null);
 export const jobs = signal<ReadonlyMap<string, Job>>(new Map());
-export const connected = signal(true);
+export const connection = signal<Connection>("open");
 export const route = signal<Route>(routeOf(location.hash));
 export const problem = signal<Problem | null>(null);
 /** Said to screen readers as it changes, without taking the focus. */
@@ -41,9 +41,9 @@ export function guardLeaving(ask: () => Promise<boolean>): () => void {
 export function start(): void {
   document.documentElement.dataset.theme = theme.value;
   window.addEventListener("hashchange", () => void moved());
-  listen(heard, (yes) => {
-    if (yes && !connected.value) void refresh();
-    connected.value = yes;
+  listen(heard, (now) => {
+    if (now === "open" && connection.value !== "open") void refresh();
+    connection.value = now;
   });
   void refresh();
 }

@@ -45,8 +45,8 @@ export function run(id: string, session: CaseSession, correcting: boolean): bool
       tools.label.value = Number(id.slice(-1)) as Label;
       return true;
     case "inside":
-      tools.insideLiver.value = !tools.insideLiver.value;
-      announcement.value = tools.insideLiver.value ? "Only inside the liver" : "Anywhere";
+      tools.toggleInside();
+      announcement.value = tools.insideLiver ? "Only inside the liver" : "Anywhere";
       return true;
     case "dab":
       new Pointer(session).atCrosshair();
@@ -84,6 +84,9 @@ export function run(id: string, session: CaseSession, correcting: boolean): bool
     case "closer":
     case "farther":
       display.viewer?.zoom(id === "closer" ? 1.2 : 1 / 1.2);
+      return true;
+    case "middle":
+      display.showLiver();
       return true;
     case "reset":
       display.reset();

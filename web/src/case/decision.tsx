@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { CaseStatus } from "../api/types";
+import { flat } from "../parts/facts";
 import { StatusMark } from "../parts/status";
 import type { CaseSession } from "./session";
 
@@ -52,14 +53,4 @@ export function NotesPanel({ session }: { session: CaseSession }) {
       </dl>
     </details>
   );
-}
-
-function flat(record: Record<string, unknown>, before = ""): [string, string][] {
-  return Object.entries(record).flatMap(([key, value]): [string, string][] => {
-    const name = (before ? `${before} ` : "") + key.replaceAll("_", " ");
-    if (value === null || value === undefined) return [];
-    if (Array.isArray(value)) return [[name, value.map(String).join(", ")]];
-    if (typeof value === "object") return flat(value as Record<string, unknown>, name);
-    return [[name, String(value)]];
-  });
 }

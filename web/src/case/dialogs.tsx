@@ -12,7 +12,30 @@ export function ConflictDialog({ session }: { session: CaseSession }) {
       </p>
       <footer class="dialog-end">
         <button onClick={() => session.keepMine()}>Keep mine: replace what they saved</button>
-        <button class="primary" onClick={() => session.takeTheirs()}>Take theirs</button>
+        <button onClick={() => session.takeTheirs()}>Take theirs</button>
+      </footer>
+    </Dialog>
+  );
+}
+
+/** What takes much away is asked about first, though one undo brings it back. */
+export function QuestionDialog({ session }: { session: CaseSession }) {
+  const { title, words, yes, then } = session.question.value!;
+  const close = () => (session.question.value = null);
+  return (
+    <Dialog title={title} close={close}>
+      <p>{words}</p>
+      <p class="muted">It is one edit: undo brings it back while the case is open.</p>
+      <footer class="dialog-end">
+        <button onClick={close}>Leave it</button>
+        <button
+          onClick={() => {
+            close();
+            then();
+          }}
+        >
+          {yes}
+        </button>
       </footer>
     </Dialog>
   );

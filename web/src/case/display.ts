@@ -3,11 +3,12 @@ import { signal } from "@preact/signals";
 import type { Which } from "../api/types";
 import { DIFFERENCE_COLOURS, LESION_COLOUR, LIVER_COLOUR } from "../viewer/colours";
 import { worstPlace } from "../edit/difference";
+import { middleOf, piecesOf } from "../edit/lesion";
 import type { Look, SliceName, SurfaceLook, Tile, Viewer } from "../viewer/niivue";
 import { surfaceOf } from "../viewer/surface";
 import { presets, type Window } from "../viewer/window";
 import type { Box, Vector } from "../volume/grid";
-import type { Label } from "../volume/labels";
+import { TUMOUR, type Label } from "../volume/labels";
 import type { CaseSession } from "./session";
 
 export type Layout = "four" | SliceName | "3d";
@@ -41,7 +42,7 @@ export class Display {
   readonly visible = signal<ReadonlySet<Label>>(new Set<Label>([1, 2]));
   readonly overlay = signal(true);
   readonly opacity = signal(0.45);
-  readonly outline = signal(false);
+  readonly outline = signal(kept("outline", true));
   readonly hatched = signal(kept("hatched", true));
   readonly radiological = signal(kept("radiological", true));
   readonly layout = signal<Layout>("four");
@@ -70,10 +71,15 @@ export class Display {
     viewer.onDraw = () => this.drawn.value++;
     viewer.setRadiological(this.radiological.value);
     viewer.layout(tilesOf(this.layout.value));
-    viewer.jump(this.middle());
+    viewer.jump(this.opening());
     this.looks();
     void this.showMap();
     this.ready.value = true;
+  }
+
+  /** Give the keys to the slices. */
+  focus(): void {
+    document.querySelector<HTMLElement>("[role=application]")?.focus({ preventScroll: true });
   }
 
   close(): void {
@@ -121,6 +127,11 @@ export class Display {
     if (place) this.jump(place);
   }
 
+  /** Go to the middle of the liver. */
+  showLiver(): void {
+    this.jump(this.middle());
+  }
+
   setWindow(window: Window): void {
     this.window.value = window;
     if (this.windowAsked) return;
@@ -166,6 +177,7 @@ export class Display {
 
   toggleOutline(): void {
     this.outline.value = !this.outline.value;
+    localStorage.setItem("outline", String(this.outline.value));
     this.looks();
   }
 
@@ -235,7 +247,14 @@ export class Display {
     this.viewer.setSurfaces(looks);
   }
 
-  /** Where to look first: the largest lesion would need the server; the liver's middle does not. */
+  /** Where to look first: the largest lesion, else the liver's middle. */
+  private opening(): Vector {
+    const { grid, editor } = this.session;
+    const [largest] = piecesOf(grid, editor.labels, TUMOUR);
+    return largest ? middleOf(grid, largest) : this.middle();
+  }
+
+  /** Of the liver; of the image where there is none. */
   private middle(): Vector {
     const { grid, editor } = this.session;
     const sum = [0, 0, 0];

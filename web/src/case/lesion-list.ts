@@ -2,9 +2,10 @@
 import { signal } from "@preact/signals";
 import { api } from "../api/client";
 import type { Finding, Findings, Which } from "../api/types";
+import { keyOf } from "../app/hotkeys";
 import { announcement } from "../app/state";
 import { bridge } from "../edit/bridge";
-import { pieceAt } from "../edit/lesion";
+import { pieceAt, piecesOf, sameLesion, touches } from "../edit/lesion";
 import { FREE, type Rules } from "../edit/rules";
 import { LABEL_NAMES, PARENCHYMA, TUMOUR, type Label } from "../volume/labels";
 import type { CaseSession } from "./session";
@@ -16,6 +17,8 @@ export class LesionList {
   readonly current = signal<number | null>(null);
   /** Those ticked, to be joined. */
   readonly ticked = signal<ReadonlySet<number>>(new Set());
+  /** Those that lie outside the liver. */
+  readonly outside = signal<ReadonlySet<number>>(new Set());
   /** What was done last, or why it was not. */
   readonly words = signal("");
   private measured: Which | null = null;
@@ -47,17 +50,28 @@ export class LesionList {
   private take(said: Findings, shown: Which): void {
     const { list } = this;
     const at = list.findIndex((finding) => finding.id === this.current.peek());
-    const placeOf = (finding?: Finding) => finding?.centre_voxel.join();
     const now = (id: number | null) => {
-      const place = placeOf(list.find((finding) => finding.id === id));
-      return said.findings.find((finding) => placeOf(finding) === place)?.id ?? null;
+      const before = list.find((finding) => finding.id === id);
+      return before ? (sameLesion(this.session.grid, before, said.findings)?.id ?? null) : null;
     };
     this.current.value = now(this.current.peek());
     if (at >= 0) this.gone = at;
     this.ticked.value = new Set([...this.ticked.peek()].map(now).filter((id) => id !== null));
     this.findings.value = said;
     if (this.measured !== shown) this.words.value = "";
+    this.outside.value = shown === "corrected" ? this.withoutLiver() : new Set();
     this.measured = shown;
+  }
+
+  /** Lesions with no liver beside them: painted into something else, or the liver is cut away. */
+  private withoutLiver(): ReadonlySet<number> {
+    const { editor, grid } = this.session;
+    const lost = piecesOf(grid, editor.labels, TUMOUR).filter(
+      (piece) => !touches(grid, editor.labels, piece, PARENCHYMA),
+    );
+    const voxels = new Set(lost.flat());
+    const there = this.list.filter((finding) => voxels.has(grid.index(...finding.centre_voxel)));
+    return new Set(there.map((finding) => finding.id));
   }
 
   show(finding: Finding): void {
@@ -94,7 +108,20 @@ export class LesionList {
     this.words.value = done
       ? `Lesion ${finding.id} is now ${LABEL_NAMES[label].toLowerCase()}. Undo brings it back.`
       : `Lesion ${finding.id} is not there any more.`;
-    if (done) void this.session.autosave.flush();
+    if (!done) return;
+    // The button that was pressed goes with its row: another one must not get the next press.
+    this.session.display.focus();
+    void this.session.autosave.flush();
+  }
+
+  /** Say how a lesion is added, with the tool for it in hand. */
+  startAdding(): void {
+    const { tools } = this.session;
+    tools.label.value = TUMOUR;
+    tools.tool.value = "grow";
+    this.words.value =
+      `Click into the new lesion in a slice: it is filled as far as it is as bright. The brush (${keyOf("brush")}) paints it by hand.`;
+    this.session.display.focus();
   }
 
   /** Paint the shortest bridge between those ticked, so that they count as one. */

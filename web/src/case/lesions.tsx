@@ -3,7 +3,7 @@ import type { Finding, Which } from "../api/types";
 import { keyOf } from "../app/hotkeys";
 import { DASH, number } from "../parts/format";
 import { Icon } from "../parts/icon";
-import { BACKGROUND, PARENCHYMA, TUMOUR } from "../volume/labels";
+import { BACKGROUND, PARENCHYMA } from "../volume/labels";
 import type { CaseSession } from "./session";
 
 const OF: Record<Which, string> = { ai: "AI", corrected: "corrected", reference: "reference" };
@@ -66,6 +66,12 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
           No lesion in this label map. {editable && "“Add a lesion”, then click into one."}
         </p>
       )}
+      {lesions.outside.value.size > 0 && (
+        <p class="warn-text" role="status">
+          {lesions.outside.value.size === 1 ? "Lesion " : "Lesions "}
+          {[...lesions.outside.value].join(", ")}: outside the liver.
+        </p>
+      )}
       {editable && <Judging session={session} />}
     </section>
   );
@@ -81,20 +87,12 @@ function keepInSight(box: HTMLElement, row: HTMLElement): void {
 
 /** What is done with lesions as a whole, and what came of it. */
 function Judging({ session }: { session: CaseSession }) {
-  const { lesions, tools } = session;
+  const { lesions } = session;
   const ticked = lesions.ticked.value.size;
   return (
     <>
       <div class="row">
-        <button
-          class="grow"
-          onClick={() => {
-            tools.label.value = TUMOUR;
-            tools.tool.value = "grow";
-          }}
-        >
-          Add a lesion
-        </button>
+        <button class="grow" onClick={() => lesions.startAdding()}>Add a lesion</button>
         <button
           class="grow" disabled={ticked < 2} onClick={() => lesions.join()}
           title={`Paint the shortest bridge through the liver, so that those ticked count as one (${keyOf("join")})`}
@@ -133,6 +131,7 @@ function Row({ finding, session, editable }: {
         }}>
           {f.id}
         </button>
+        {lesions.outside.value.has(f.id) && <abbr title="Outside the liver"> !</abbr>}
       </th>
       <td class="num">{number(f.volume_ml, f.volume_ml < 10 ? 2 : 1)}</td>
       <td class="num">

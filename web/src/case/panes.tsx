@@ -12,7 +12,7 @@ const NAMES: Record<PaneName, string> = {
 
 /** The patient's axis through a pane's slices, and its ends. */
 const SIDES: Record<SliceName, readonly [number, string]> = {
-  axial: [2, "IS"], coronal: [1, "PA"], sagittal: [0, "LR"],
+  axial: [2, "FH"], coronal: [1, "PA"], sagittal: [0, "LR"],
 };
 const GAP = 14;
 const NARROW = 300;
@@ -86,7 +86,7 @@ function Over({ session, correcting, name }: {
             {pane !== "3d" && <SliceNumber session={session} pane={pane} />}
           </span>
           {pane !== "3d" && <Ruler session={session} pane={pane} width={w} />}
-          {pane !== "3d" && <Letters session={session} pane={pane} />}
+          <Letters session={session} pane={pane} />
           {pane !== "3d" && <Crosshair session={session} pane={pane} left={l} top={t} />}
         </div>
       ))}
@@ -118,7 +118,7 @@ function Ruler({ session, pane, width }: { session: CaseSession; pane: SliceName
   return <span class="ruler" style={{ width: `${mm * scale}px` }}>{mm} mm</span>;
 }
 
-function Letters({ session, pane }: { session: CaseSession; pane: SliceName }) {
+function Letters({ session, pane }: { session: CaseSession; pane: PaneName }) {
   session.display.drawn.value;
   const letters = session.display.viewer?.letters(pane);
   if (!letters) return null;

@@ -4,6 +4,7 @@ import { insideOf } from "../edit/outline";
 import type { PaneName, SliceName } from "../viewer/niivue";
 import { dragged, type Window } from "../viewer/window";
 import type { Vector } from "../volume/grid";
+import { BACKGROUND } from "../volume/labels";
 import type { CaseSession } from "./session";
 
 type Drag =
@@ -101,7 +102,7 @@ export class Pointer {
   }
 
   up(event: PointerEvent): void {
-    if (this.drag?.kind === "paint") this.session.editor.end();
+    if (this.drag?.kind === "paint") this.endStroke(this.drag.last);
     if (this.drag?.kind === "outline" && event.type === "pointerup") this.fill();
     this.line.value = null;
     this.drag = null;
@@ -142,7 +143,7 @@ export class Pointer {
     if (!tools.paints) return;
     editor.begin(tools.tool.value === "threshold" ? "threshold brush" : tools.tool.value);
     this.dab(display.pane.value, voxel, voxel);
-    editor.end();
+    this.endStroke(voxel);
   }
 
   private startPainting(pane: SliceName, x: number, y: number): void {
@@ -152,6 +153,15 @@ export class Pointer {
     editor.begin(tools.tool.value === "threshold" ? "threshold brush" : tools.tool.value);
     this.drag = { kind: "paint", pane, last: voxel };
     this.dab(pane, voxel, voxel);
+  }
+
+  /** Close the stroke that came to `voxel`; paint that landed nowhere is told why. */
+  private endStroke(voxel: Vector): void {
+    const { editor, grid, tools, done } = this.session;
+    const changed = editor.end() !== null;
+    const under = editor.labels[grid.index(...(voxel.map(Math.round) as unknown as Vector))];
+    const outside = tools.insideLiver && under === BACKGROUND;
+    done.value = changed || !outside ? "" : "Nothing changed: that is not inside the liver.";
   }
 
   private dab(pane: SliceName, from: Vector, to: Vector): void {
@@ -180,7 +190,7 @@ export class Pointer {
     this.session.display.jump(voxel);
     void this.session.apply({
       tool: "grow", voxel, label: tools.label.value, tolerance: tools.tolerance.value,
-      radius_mm: tools.reachMm.value, inside_liver: tools.insideLiver.value,
+      radius_mm: tools.reachMm.value, inside_liver: tools.insideLiver,
       locked: [...tools.locked.value],
     });
   }

@@ -4,7 +4,7 @@ import { guardLeaving, problemOf, sheetOpen, type Problem } from "../app/state";
 import { run } from "./commands";
 import { ComparePanel } from "./compare";
 import { DecisionPanel, NotesPanel } from "./decision";
-import { ConflictDialog, RecoveryDialog } from "./dialogs";
+import { ConflictDialog, QuestionDialog, RecoveryDialog } from "./dialogs";
 import { LesionPanel } from "./lesions";
 import { LookPanel } from "./look";
 import { Panes } from "./panes";
@@ -60,6 +60,7 @@ function Open({ session, correcting }: { session: CaseSession; correcting: boole
   }, [correcting]);
   const { name, warnings } = session.info.value;
   const problem = session.problem.value;
+  useFocus(session, correcting);
   return (
     <div class={`case${correcting ? " correcting" : ""}`}>
       <h1 class="unseen">{correcting ? `Correct ${name}` : name}</h1>
@@ -72,7 +73,7 @@ function Open({ session, correcting }: { session: CaseSession; correcting: boole
             <button class="quiet" onClick={() => (session.problem.value = null)}>Dismiss</button>
           </div>
         )}
-        {!correcting && warnings.length > 0 && (
+        {warnings.length > 0 && (
           <div class="strip warning" role="note">
             <span>
               {session.display.which.value !== "ai" && <strong>Of the AI's map: </strong>}
@@ -91,6 +92,7 @@ function Open({ session, correcting }: { session: CaseSession; correcting: boole
         {!correcting && <NotesPanel session={session} />}
       </aside>
       {session.saveState.value === "conflict" && <ConflictDialog session={session} />}
+      {session.question.value && <QuestionDialog session={session} />}
       {session.recovery.value && <RecoveryDialog session={session} />}
     </div>
   );
@@ -134,6 +136,14 @@ function useClock(session: CaseSession, correcting: boolean): void {
       clock.hide();
     };
   }, [session, correcting]);
+}
+
+/** The slices have the keys, so that a tool's key and Enter do not press what led here. */
+function useFocus(session: CaseSession, correcting: boolean): void {
+  const ready = session.display.ready.value;
+  useEffect(() => {
+    if (ready && !document.querySelector("dialog[open]")) session.display.focus();
+  }, [session, correcting, ready]);
 }
 
 function useKeys(session: CaseSession, correcting: boolean): void {

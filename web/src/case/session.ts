@@ -20,6 +20,14 @@ import { Display } from "./display";
 import { LesionList } from "./lesion-list";
 import { Tools } from "./tools";
 
+/** Asked before an edit that takes much away. */
+export interface Question {
+  readonly title: string;
+  readonly words: string;
+  readonly yes: string;
+  readonly then: () => void;
+}
+
 export class CaseSession {
   readonly info = signal<Case>(null as unknown as Case);
   readonly saveState = signal<SaveState>("saved");
@@ -28,6 +36,9 @@ export class CaseSession {
   readonly redoable = signal(0);
   readonly busy = signal<string | null>(null);
   readonly problem = signal<Problem | null>(null);
+  readonly question = signal<Question | null>(null);
+  /** What the tool in hand did last, or why it did nothing. */
+  readonly done = signal("");
   readonly recovery = signal<Unsaved | null>(null);
   readonly corrected = signal(false);
   /** References given in this window: each changes what a comparison says. */
@@ -61,6 +72,9 @@ export class CaseSession {
     editor.onEdit = (delta, kind) => {
       this.log.add(delta, kind);
       this.corrected.value = true;
+      if (kind !== "edit") this.done.value = "";
+      // It was said of another map; the server does the same at the next save.
+      if (this.info.peek().status !== "unchecked") this.tell("unchecked");
       this.autosave.changed();
       this.counted();
     };
@@ -122,7 +136,11 @@ export class CaseSession {
       const answer = await api.edit(this.id, await gzip(this.editor.labels), edit);
       if (this.closed) return;
       const delta = this.editor.replace(await gunzip(answer), edit.tool);
-      announcement.value = delta ? `${delta.count} voxels changed.` : "Nothing changed.";
+      const ml = ((delta?.count ?? 0) * this.grid.voxelMm3) / 1000;
+      this.done.value = delta
+        ? `${delta.count.toLocaleString("en")} voxels changed (${ml.toFixed(2)} ml).`
+        : "Nothing changed.";
+      announcement.value = this.done.value;
     });
     this.busy.value = null;
   }
@@ -149,6 +167,7 @@ export class CaseSession {
       this.info.value = {
         ...info, revision: answer.revision, has: { ...info.has, correction: true },
       };
+      if (answer.status) this.tell(answer.status);
       if (!this.closed && !this.editor.painting) void this.lesions.measure();
     }
     return answer;
@@ -203,8 +222,17 @@ export class CaseSession {
     await discard(this.id).catch(() => undefined);
   }
 
-  /** Back to the AI's map, as an edit that can be undone. */
-  async startAgain(): Promise<void> {
+  /** Back to the AI's map, once it is asked for twice; an edit that can be undone. */
+  startAgain(): void {
+    this.question.value = {
+      title: "Start again from the AI's map?",
+      words: "All that was corrected in this case goes back to what the AI made.",
+      yes: "Start again",
+      then: () => void this.backToAi(),
+    };
+  }
+
+  private async backToAi(): Promise<void> {
     if (this.busy.value === null) this.editor.replace(await this.map("ai"), "start again");
   }
 
@@ -214,11 +242,17 @@ export class CaseSession {
       if (this.clock.seconds > 0) this.autosave.changed();
       await this.autosave.flush();
       await api.setStatus(this.id, status, note);
-      this.info.value = { ...this.info.value, status, note };
-      const job = jobs.peek().get(this.id);
-      if (job?.result) heard({ ...job, result: { ...job.result, status } });
+      this.info.value = { ...this.info.value, note };
+      this.tell(status);
       announcement.value = `This case is ${status}.`;
     });
+  }
+
+  /** Show a status here and in the worklist. */
+  private tell(status: Case["status"]): void {
+    this.info.value = { ...this.info.value, status };
+    const job = jobs.peek().get(this.id);
+    if (job?.result) heard({ ...job, result: { ...job.result, status } });
   }
 
   async setReference(file: File): Promise<void> {

@@ -6,11 +6,11 @@ import type { CaseSession } from "./session";
 import { LARGEST_MM, SMALLEST_MM } from "./tools";
 
 export function LabelChoice({ session }: { session: CaseSession }) {
-  const { label } = session.tools;
+  const { label, erases } = session.tools;
   return (
     <div class="row">
-      <span class="field">Paints</span>
-      <div class="segments" role="group" aria-label="Label to paint">
+      <span class="field">{erases ? "Erases" : "Paints"}</span>
+      <div class="segments" role="group" aria-label={`Label to ${erases ? "erase" : "paint"}`}>
         {([2, 1] as Label[]).map((value) => (
           <button
             key={value} aria-pressed={label.value === value} onClick={() => (label.value = value)}

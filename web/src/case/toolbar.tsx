@@ -56,7 +56,7 @@ export function ToolPanel({ session }: { session: CaseSession }) {
       {tool === "navigate" && (
         <p class="muted">Drag moves the crosshair. Choose a tool on the left, or press its key.</p>
       )}
-      {tool !== "navigate" && tool !== "eraser" && <LabelChoice session={session} />}
+      {tool !== "navigate" && <LabelChoice session={session} />}
       {tools.paints && <BrushSize session={session} />}
       {tool === "threshold" && <Threshold session={session} />}
       {tool === "fill" && <FillSettings session={session} />}
@@ -64,13 +64,20 @@ export function ToolPanel({ session }: { session: CaseSession }) {
       {tool !== "navigate" && (
         <label class="check">
           <input
-            type="checkbox" checked={tools.insideLiver.value}
-            onChange={() => (tools.insideLiver.value = !tools.insideLiver.value)}
+            type="checkbox" checked={tools.insideLiver} onChange={() => tools.toggleInside()}
           />
           Only inside the liver
         </label>
       )}
       {tools.hindrance && <p class="error-text" role="status">{tools.hindrance}</p>}
+      {session.done.value && (
+        <p class="muted row">
+          {session.done.value}
+          {session.undoable.value > 0 && (
+            <button class="quiet end" onClick={() => session.undo()}>Undo</button>
+          )}
+        </p>
+      )}
       <WholeMapTools session={session} />
     </section>
   );

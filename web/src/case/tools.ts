@@ -23,7 +23,8 @@ export class Tools {
   /** Diameter. */
   readonly sizeMm = signal(10);
   readonly ball = signal(false);
-  readonly insideLiver = signal(false);
+  /** Labels that are painted and erased inside the liver alone: a lesion of the liver lies in it. */
+  readonly inside = signal<ReadonlySet<Label>>(new Set([TUMOUR]));
   readonly locked = signal<ReadonlySet<Label>>(new Set());
   /** Outline: what is inside becomes background. */
   readonly cuts = signal(false);
@@ -37,17 +38,26 @@ export class Tools {
     return ["brush", "eraser", "threshold"].includes(this.tool.value);
   }
 
+  get insideLiver(): boolean {
+    return this.inside.value.has(this.label.value);
+  }
+
   /** The label that the tool in hand writes. */
   get writes(): Label {
-    const erases = this.tool.value === "eraser" || (this.tool.value === "fill" && this.cuts.value);
-    return erases ? 0 : this.label.value;
+    return this.erases ? 0 : this.label.value;
+  }
+
+  get erases(): boolean {
+    return this.tool.value === "eraser" || (this.tool.value === "fill" && this.cuts.value);
   }
 
   get rules(): Rules {
     return {
       locked: this.locked.value,
-      insideLiver: this.insideLiver.value,
+      insideLiver: this.insideLiver,
       threshold: this.tool.value === "threshold" ? this.range.value : null,
+      // The liver is lesions too; a lesion is itself alone.
+      only: this.erases && this.label.value === TUMOUR ? TUMOUR : null,
     };
   }
 
@@ -58,15 +68,23 @@ export class Tools {
   }
 
   toggleLock(label: Label): void {
-    const locked = new Set(this.locked.value);
-    if (!locked.delete(label)) locked.add(label);
-    this.locked.value = locked;
+    this.locked.value = toggled(this.locked.value, label);
+  }
+
+  toggleInside(): void {
+    this.inside.value = toggled(this.inside.value, this.label.value);
   }
 
   /** Why nothing would change, or null. */
   get hindrance(): string | null {
     if (this.tool.value === "navigate") return null;
-    const label = this.writes === 0 && this.insideLiver.value ? 1 : this.writes;
+    const label = this.writes === 0 && this.insideLiver ? 1 : this.writes;
     return this.locked.value.has(label) ? `${LABEL_NAMES[label]} is locked.` : null;
   }
+}
+
+function toggled(set: ReadonlySet<Label>, label: Label): ReadonlySet<Label> {
+  const next = new Set(set);
+  if (!next.delete(label)) next.add(label);
+  return next;
 }

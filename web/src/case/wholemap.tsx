@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Edit } from "../api/types";
-import { LABEL_NAMES } from "../volume/labels";
+import { LABEL_NAMES, TUMOUR } from "../volume/labels";
 import type { CaseSession } from "./session";
 
 /** Tools that work on the whole label at once; the server does them, one undo takes them back. */
@@ -10,7 +10,7 @@ export function WholeMapTools({ session }: { session: CaseSession }) {
   const [ml, setMl] = useState(0.1);
   const label = tools.label.value;
   const name = LABEL_NAMES[label].toLowerCase();
-  const common = { inside_liver: tools.insideLiver.value, locked: [...tools.locked.value] };
+  const common = { inside_liver: tools.insideLiver, locked: [...tools.locked.value] };
   const apply = (edit: Edit) => void session.apply(edit);
   const busy = session.busy.value !== null || !display.ready.value;
   return (
@@ -64,9 +64,14 @@ export function WholeMapTools({ session }: { session: CaseSession }) {
       <div class="row">
         <button
           disabled={busy}
-          onClick={() =>
-            apply({ tool: "islands", label, minimum_ml: 0, keep_largest: true, ...common })
-          }
+          onClick={() => session.question.value = {
+            title: `Keep the largest ${name} alone?`,
+            words: label === TUMOUR
+              ? "Every other lesion, however large, becomes liver."
+              : "Every other piece of the liver, and lesions in it, become background.",
+            yes: "Keep the largest",
+            then: () => apply({ tool: "islands", label, minimum_ml: 0, keep_largest: true, ...common }),
+          }}
         >
           Keep the largest piece
         </button>

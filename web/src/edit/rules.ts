@@ -8,6 +8,8 @@ export interface Rules {
   readonly insideLiver: boolean;
   /** Only voxels whose brightness lies in here, ends included. */
   readonly threshold: { readonly low: number; readonly high: number } | null;
+  /** Only voxels of this label change; any, where it is left out. */
+  readonly only?: Label | null;
 }
 
 export const FREE: Rules = { locked: new Set(), insideLiver: false, threshold: null };
@@ -18,6 +20,7 @@ export function ruled(before: Label, wanted: Label, brightness: number, rules: R
     const { low, high } = rules.threshold;
     if (!(brightness >= low && brightness <= high)) return before;
   }
+  if (rules.only && before !== rules.only) return before;
   let after = wanted;
   if (rules.insideLiver) {
     if (before === BACKGROUND) return before;

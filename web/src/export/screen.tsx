@@ -110,7 +110,7 @@ function CaseFiles({ info }: { info: Case }) {
       {offered.length === 0 && <p class="empty">The server offers no export.</p>}
       <div class="row">
         <button class="primary" disabled={busy || chosen.size === 0} onClick={write}>
-          {busy ? "Writing…" : "Write the files"}
+          {busy ? `Writing ${chosen.size} kinds of files…` : "Write the files"}
         </button>
         {files && files.length > 0 && (
           <a class="button" href={api.exportsZip(info.id)} download>All as one zip</a>
@@ -138,7 +138,7 @@ function fromDicom(info: Case): boolean {
 /** What belongs to all cases together: the record of corrections, and data to train with. */
 function Study() {
   const corrected = [...jobs.value.values()].filter((job) => job.result?.corrected).length;
-  const [path, setPath] = useState(session.value?.roots[0] ?? "");
+  const [path, setPath] = useState("");
   const [done, setDone] = useState<string | null>(null);
   return (
     <section class="card" aria-labelledby="study-title">
@@ -155,17 +155,21 @@ function Study() {
         <span class="muted">for <code>hepatica evaluate --corrections</code></span>
       </div>
       <label class="stack">
-        <span>Training folder: images and corrected labels, for <code>hepatica train --data</code></span>
+        <span>
+          Folder of all: images, corrected labels, the AI's and the record under one name each, for{" "}
+          <code>hepatica train --data</code> and <code>hepatica evaluate --corrections</code>
+        </span>
         <span class="row">
           <input
-            type="text" class="grow" value={path}
+            type="text" class="grow" value={path} placeholder="in the app's own workspace"
+            aria-label="Folder of all corrected cases"
             onInput={(event) => setPath(event.currentTarget.value)}
           />
           <button
-            disabled={corrected === 0 || !path}
+            disabled={corrected === 0}
             onClick={() =>
               attempt(async () => {
-                const said = await api.trainingFolder(path);
+                const said = await api.trainingFolder(path.trim() || null);
                 setDone(`Written to ${typeof said?.path === "string" ? said.path : path}.`);
               })
             }

@@ -11,9 +11,12 @@ export function Dialog({ title, close, wide, children }: {
   children: ComponentChildren;
 }) {
   const box = useRef<HTMLDialogElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     box.current?.showModal();
+    // Else the browser takes the first button, and the key that was meant for the slices presses it.
+    heading.current?.focus();
     return () => before?.focus?.();
   }, []);
   return (
@@ -25,7 +28,7 @@ export function Dialog({ title, close, wide, children }: {
       }}
     >
       <header>
-        <h2 id="dialog-title">{title}</h2>
+        <h2 id="dialog-title" ref={heading} tabIndex={-1}>{title}</h2>
         {close && (
           <button class="icon" aria-label="Close" onClick={close}>
             <Icon name="close" />

@@ -6,10 +6,12 @@
  * again. `delay` counts from the first unsaved change, not from the last, so painting without a
  * pause does not put a save off.
  */
+import type { CaseStatus } from "../api/types";
+
 export type SaveState = "saved" | "unsaved" | "saving" | "unreachable" | "conflict";
 
 export type SaveAnswer =
-  | { kind: "saved"; revision: number }
+  | { kind: "saved"; revision: number; status?: CaseStatus }
   | { kind: "conflict"; revision: number; message: string }
   | { kind: "failed"; message: string };
 

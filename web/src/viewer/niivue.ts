@@ -7,7 +7,8 @@
 import { NVImage, NVMesh, SLICE_TYPE } from "@niivue/niivue";
 import type { Axis, Box, Grid, Vector } from "../volume/grid";
 import type { Rgb } from "./colours";
-import { Orientation } from "./orientation";
+import { bodyOf } from "./body";
+import { letterOf, Orientation } from "./orientation";
 import { GLASS, Scene } from "./scene";
 import { SLICES } from "./slices";
 import type { Surface } from "./surface";
@@ -99,8 +100,8 @@ export class Viewer {
     viewer.shown = new Uint8Array(grid.count);
     scene.drawBitmap = viewer.shown;
     scene.drawTexture = scene.r8Tex(scene.drawTexture, DRAWING_UNIT, scene.back!.dims!, true);
-    scene.scene.renderAzimuth = 160;
-    scene.scene.renderElevation = 12;
+    scene.body = viewer.orientation.boxToViewer(bodyOf(grid, (v) => viewer.brightness(v)));
+    viewer.turnBack();
     return viewer;
   }
 
@@ -269,7 +270,8 @@ export class Viewer {
   }
 
   /** The letters at the left, right, top and bottom of a pane, from where its pixels really are. */
-  letters(pane: SliceName): [string, string, string, string] | null {
+  letters(pane: PaneName): [string, string, string, string] | null {
+    if (pane === "3d") return this.lettersOf3d();
     const tile = this.tiles().find((t) => t.pane === pane);
     if (!tile) return null;
     const [l, t, w, h] = tile.box;
@@ -278,15 +280,20 @@ export class Viewer {
       const fraction = this.scene.screenXY2TextureFrac(x * this.dpr, y * this.dpr, index, false);
       return this.grid.world(this.toFile(fraction as unknown as Vector));
     };
-    const name = (from: Vector, to: Vector) => {
-      const d = to.map((x, axis) => x - from[axis]);
-      const axis = d.reduce((best, x, a) => (Math.abs(x) > Math.abs(d[best]) ? a : best), 0);
-      return (d[axis] > 0 ? "RAS" : "LPI")[axis];
-    };
+    const name = (from: Vector, to: Vector) =>
+      letterOf(to.map((x, axis) => x - from[axis]) as unknown as Vector);
     const [cx, cy] = [l + w / 2, t + h / 2];
     const [west, east] = [world(cx - 20, cy), world(cx + 20, cy)];
     const [north, south] = [world(cx, cy - 20), world(cx, cy + 20)];
     return [name(east, west), name(west, east), name(south, north), name(north, south)];
+  }
+
+  private lettersOf3d(): [string, string, string, string] {
+    const { renderAzimuth, renderElevation } = this.scene.scene;
+    const m = this.scene.calculateModelMatrix(renderAzimuth, renderElevation);
+    const side = (row: number, sign: number) =>
+      letterOf([sign * m[row], sign * m[4 + row], sign * m[8 + row]]);
+    return [side(0, -1), side(0, 1), side(1, 1), side(1, -1)];
   }
 
   /** The panes as they are on the screen, CSS pixels: left, top, width, height. */
@@ -332,7 +339,14 @@ export class Viewer {
   resetView(): void {
     this.scene.scene.pan2Dxyzmm = [0, 0, 0, 1] as never;
     this.scene.scene.volScaleMultiplier = 1;
+    this.turnBack();
     this.redraw();
+  }
+
+  /** 3D as it opens: from the front, a little from above and from the patient's right. */
+  private turnBack(): void {
+    this.scene.scene.renderAzimuth = 160;
+    this.scene.scene.renderElevation = 12;
   }
 
   turn(dx: number, dy: number): void {

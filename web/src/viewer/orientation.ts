@@ -74,3 +74,11 @@ export class Orientation {
     }
   }
 }
+
+/** The letter of the patient's side that a direction (RAS) points to most. */
+export function letterOf(direction: Vector): string {
+  const axis = direction.reduce(
+    (best, x, a) => (Math.abs(x) > Math.abs(direction[best]) ? a : best), 0,
+  );
+  return (direction[axis] > 0 ? "RAH" : "LPF")[axis];
+}

@@ -1,8 +1,16 @@
 /** NiiVue as we need it: slices that fill their panes, and 3D with surfaces alone. */
-import { type NVMesh, Niivue, type SLICE_TYPE } from "@niivue/niivue";
+import { type NVMesh, Niivue, SLICE_TYPE } from "@niivue/niivue";
+import type { Box } from "../volume/grid";
 
 /** How much of a pane is left around its slice. */
 const MARGIN = 1.03;
+
+/** The axes of the viewer (right, anterior, superior) that run across and up in a slice. */
+const ACROSS: Record<number, readonly [number, number]> = {
+  [SLICE_TYPE.AXIAL]: [0, 1], [SLICE_TYPE.CORONAL]: [0, 2], [SLICE_TYPE.SAGITTAL]: [1, 2],
+};
+/** Two lengths in pixels that come from shares of one canvas. */
+const same = (a: number, b: number) => Math.abs(a - b) < 2;
 
 /** A liver like glass: clear where seen face on, so that lesions show through. */
 export const GLASS = `#version 300 es
@@ -26,6 +34,9 @@ export class Scene extends Niivue {
   /** Called after each drawing, whoever asked for it: a resized window draws by itself. */
   onDrawn: () => void = () => {};
 
+  /** The viewer's voxels that a slice must show at least; all of them where it is null. */
+  body: Box | null = null;
+
   private tile: readonly number[] = [0, 0, 1, 1];
 
   override drawScene() {
@@ -48,16 +59,43 @@ export class Scene extends Niivue {
 
   override screenFieldOfViewExtendedVox(slice: SLICE_TYPE) {
     const view = super.screenFieldOfViewExtendedVox(slice);
-    const [, , width, height] = this.tile;
-    const fov = view.fovMM;
-    const perPixel = Math.max(fov[0] / width, fov[1] / height) * MARGIN;
-    [width, height].forEach((pixels, side) => {
-      const middle = (view.mnMM[side] + view.mxMM[side]) / 2;
-      fov[side] = pixels * perPixel;
-      view.mnMM[side] = middle - fov[side] / 2;
-      view.mxMM[side] = middle + fov[side] / 2;
+    const frame = this.frameOf(slice);
+    [0, 1].forEach((side) => {
+      const length = view.mxMM[side] - view.mnMM[side];
+      const middle = view.mnMM[side] + frame.middle[side] * length;
+      const fov = this.tile[2 + side] * this.millimetresPerPixel(slice);
+      view.fovMM[side] = fov;
+      view.mnMM[side] = middle - fov / 2;
+      view.mxMM[side] = middle + fov / 2;
     });
     return view;
+  }
+
+  /** What of a slice must be seen: its middle in shares of the image, its size in mm. */
+  private frameOf(slice: SLICE_TYPE): { middle: number[]; mm: number[] } {
+    const view = super.screenFieldOfViewExtendedVox(slice);
+    const shape = this.back!.dimsRAS!.slice(1, 4);
+    const low = this.body?.low ?? [0, 0, 0];
+    const high = this.body?.high ?? shape.map((n) => n - 1);
+    const ends = ACROSS[slice].map((axis) => [low[axis] / shape[axis], (high[axis] + 1) / shape[axis]]);
+    return {
+      middle: ends.map(([a, b]) => (a + b) / 2),
+      mm: ends.map(([a, b], side) => (b - a) * (view.mxMM[side] - view.mnMM[side])),
+    };
+  }
+
+  /** Panes of one size have one scale, so that they can be compared. */
+  private millimetresPerPixel(slice: SLICE_TYPE): number {
+    const [, , width, height] = this.tile;
+    const equals = (this.getCustomLayout() ?? []).filter(({ sliceType, position: [, , w, h] }) =>
+      sliceType in ACROSS && same(w * this.gl.canvas.width, width) && same(h * this.gl.canvas.height, height),
+    );
+    const slices = new Set([slice, ...equals.map((tile) => tile.sliceType)]);
+    const needs = [...slices].map((each) => {
+      const { mm } = this.frameOf(each);
+      return Math.max(mm[0] / width, mm[1] / height);
+    });
+    return Math.max(...needs) * MARGIN;
   }
 
   /** 3D shows surfaces; the image's ray casting would only hide them, and cost every redraw. */

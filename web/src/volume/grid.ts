@@ -109,9 +109,9 @@ export class Grid {
   }
 }
 
-/** RAS millimetres as people say them: "R 12.0, A 5.5, I 40.0 mm". */
+/** RAS millimetres as people say them, H and F for head and foot: "R 12.0, A 5.5, F 40.0 mm". */
 export function inWords(world: Vector): string {
-  const sides = world.map((x, axis) => `${(x < 0 ? "LPI" : "RAS")[axis]} ${Math.abs(x).toFixed(1)}`);
+  const sides = world.map((x, axis) => `${(x < 0 ? "LPF" : "RAH")[axis]} ${Math.abs(x).toFixed(1)}`);
   return `${sides.join(", ")} mm`;
 }
 

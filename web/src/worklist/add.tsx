@@ -80,7 +80,7 @@ export function AddCases({ small }: { small: boolean }) {
       />
       <input
         ref={folder} type="file" hidden aria-label="Folder to add" onChange={chosen}
-        {...{ webkitdirectory: "" }}
+        {...{ webkitdirectory: true }}
       />
       {picking && <FolderPicker close={() => setPicking(false)} started={started} />}
     </section>

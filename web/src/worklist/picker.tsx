@@ -5,6 +5,7 @@ import { problemOf, session, type Problem } from "../app/state";
 import { Dialog } from "../parts/dialog";
 import { size } from "../parts/format";
 import { Icon } from "../parts/icon";
+import { rootOf } from "./roots";
 
 /** Folders and files of the computer, below the folders that the server allows. */
 export function FolderPicker({ close, started }: {
@@ -34,12 +35,17 @@ export function FolderPicker({ close, started }: {
       (error: unknown) => setWrong(problemOf(error)),
     );
   const images = listing?.entries.some((entry) => entry.kind !== "folder") ?? false;
+  // A file of DICOM is one slice: the folder is what is added.
+  const slices = listing?.entries.filter((entry) => entry.kind === "dicom") ?? [];
   return (
     <Dialog title="On this computer" wide close={close}>
       {roots.length > 1 && (
         <label class="row">
           Start from
-          <select value={path ?? ""} onChange={(event) => setPath(event.currentTarget.value)}>
+          <select
+            value={rootOf(roots, listing?.path ?? path)}
+            onChange={(event) => setPath(event.currentTarget.value)}
+          >
             {roots.map((root) => <option key={root} value={root}>{root}</option>)}
           </select>
         </label>
@@ -58,7 +64,16 @@ export function FolderPicker({ close, started }: {
             </button>
           </li>
         )}
-        {listing?.entries.filter((entry) => entry.kind !== "other").map((entry) => (
+        {slices.length > 0 && (
+          <li>
+            <button class="file" onClick={() => start(listing!.path)}>
+              <Icon name="file" /> DICOM, {slices.length} files
+              <span class="muted">{size(slices.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0))}</span>
+              <span class="file-end">Add</span>
+            </button>
+          </li>
+        )}
+        {listing?.entries.filter(({ kind }) => kind !== "other" && kind !== "dicom").map((entry) => (
           <FileLine key={entry.path} entry={entry} open={setPath} start={start} />
         ))}
       </ul>

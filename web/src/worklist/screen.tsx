@@ -1,19 +1,19 @@
 import { useMemo, useState } from "preact/hooks";
 import { jobList } from "../app/state";
-import type { Job, JobState } from "../api/types";
+import { stateOf, type Job } from "../api/types";
 import { AddCases } from "./add";
 import { JobTable } from "./table";
 
-const FILTERS: { name: string; states: JobState[] | null; checked?: boolean }[] = [
+const FILTERS: { name: string; states: ReturnType<typeof stateOf>[] | null; checked?: boolean }[] = [
   { name: "All", states: null },
-  { name: "Waiting", states: ["queued", "running"] },
+  { name: "Waiting", states: ["queued", "running", "asks"] },
   { name: "To check", states: ["done"], checked: false },
   { name: "Checked", states: ["done"], checked: true },
   { name: "Failed", states: ["failed", "cancelled"] },
 ];
 
 function fits(job: Job, filter: (typeof FILTERS)[number]): boolean {
-  if (filter.states && !filter.states.includes(job.state)) return false;
+  if (filter.states && !filter.states.includes(stateOf(job))) return false;
   if (filter.checked === undefined) return true;
   const open = job.result?.status === "unchecked" || job.result?.status === "second look";
   return filter.checked !== open;
@@ -27,7 +27,7 @@ export function Worklist() {
     () =>
       all.filter(
         (job) =>
-          fits(job, FILTERS[filter]) && job.name.toLowerCase().includes(search.trim().toLowerCase()),
+          fits(job, FILTERS[filter]) && `${job.name} ${job.from}`.toLowerCase().includes(search.trim().toLowerCase()),
       ),
     [all, search, filter],
   );

@@ -1,5 +1,5 @@
 import { api } from "../api/client";
-import type { Job, Series } from "../api/types";
+import { stateOf, type Job, type Series } from "../api/types";
 import { attempt, dropJob, go } from "../app/state";
 import { clockTime, DASH, duration, number } from "../parts/format";
 import { Icon } from "../parts/icon";
@@ -32,7 +32,7 @@ function Row({ job }: { job: Job }) {
   const { result } = job;
   const open = () => go({ screen: "case", id: job.id });
   return (
-    <tr data-state={job.state} data-job={job.id}>
+    <tr data-state={stateOf(job)} data-job={job.id}>
       <th scope="row">
         {job.state === "done" ? (
           <a href={`#/case/${encodeURIComponent(job.id)}`} class="case-name">{job.name}</a>
@@ -40,6 +40,7 @@ function Row({ job }: { job: Job }) {
           <span class="case-name">{job.name}</span>
         )}
         <span class="muted when">{clockTime(job.created)}</span>
+        {job.from && <span class="muted from" title={job.from}>{ending(job.from)}</span>}
       </th>
       <td class="state"><State job={job} /></td>
       <td class="num">{number(result?.liver_ml, 0)}</td>
@@ -55,7 +56,7 @@ function Row({ job }: { job: Job }) {
             <Icon name="stop" /> Cancel
           </button>
         )}
-        {(job.state === "failed" || job.state === "cancelled") && (
+        {(stateOf(job) === "failed" || job.state === "cancelled") && (
           <button onClick={() => attempt(async () => void (await api.retry(job.id)))}>
             <Icon name="refresh" /> Retry
           </button>
@@ -70,6 +71,12 @@ function Row({ job }: { job: Job }) {
   );
 }
 
+/** The last two folders of a path, which tell namesakes apart. */
+function ending(path: string): string {
+  const parts = path.split(/[/\\]/).filter(Boolean);
+  return (parts.length > 2 ? "…/" : "") + parts.slice(-2).join("/");
+}
+
 function remove(job: Job): void {
   const words = job.result?.corrected
     ? `Remove ${job.name}, with its correction? The file that it came from stays.`
@@ -82,15 +89,21 @@ function remove(job: Job): void {
 }
 
 function State({ job }: { job: Job }) {
-  switch (job.state) {
+  switch (stateOf(job)) {
     case "queued":
       return <span class="muted">Waiting</span>;
     case "running":
       return <Progress job={job} />;
     case "cancelled":
       return <span class="muted">Cancelled</span>;
+    case "asks":
+      return <Choice job={job} />;
     case "failed":
-      return <Failure job={job} />;
+      return (
+        <div class="failure">
+          <strong>{job.error?.error ?? "Failed."}</strong> {job.error?.hint}
+        </div>
+      );
     case "done":
       return (
         <span>
@@ -106,9 +119,23 @@ function State({ job }: { job: Job }) {
   }
 }
 
+/** The server's steps in people's words. */
+const STEPS: Record<string, string> = {
+  read: "Reading the image",
+  "stage 1": "Finding the liver",
+  "stage 2": "Finding lesions",
+  clean: "Cleaning up",
+  measure: "Measuring",
+  write: "Writing",
+  page: "Drawing the report",
+};
+
 function Progress({ job }: { job: Job }) {
   const at = job.step === null ? -1 : job.steps.indexOf(job.step);
-  const words = job.step === null ? "Starting" : `${job.step} (${at + 1} of ${job.steps.length})`;
+  const words =
+    job.step === null
+      ? "Starting"
+      : `${STEPS[job.step] ?? job.step} (${at + 1} of ${job.steps.length})`;
   return (
     <div class="progress">
       <span>
@@ -120,24 +147,21 @@ function Progress({ job }: { job: Job }) {
   );
 }
 
-function Failure({ job }: { job: Job }) {
-  const choices = job.error?.choices ?? [];
+/** Several series would do: nothing is wrong, a person chooses. */
+function Choice({ job }: { job: Job }) {
   return (
-    <div class="failure">
-      <strong>{job.error?.error ?? "Failed."}</strong>
-      {job.error?.hint && <span> {job.error.hint}</span>}
-      {choices.length > 0 && (
-        <ul class="choices" aria-label="Series">
-          {choices.map((choice) => {
-            const [id, words] = seriesOf(choice);
-            return (
-              <li key={id}>
-                <button onClick={() => attempt(async () => void (await api.retry(job.id, id)))}>{words}</button>
-              </li>
-            );
-          })}
-        </ul>
-      )}
+    <div class="choice">
+      <strong>Which series?</strong> <span class="muted">{job.error?.error}</span>
+      <ul class="choices" aria-label="Series">
+        {job.error?.choices?.map((choice) => {
+          const [id, words] = seriesOf(choice);
+          return (
+            <li key={id}>
+              <button onClick={() => attempt(async () => void (await api.retry(job.id, id)))}>{words}</button>
+            </li>
+          );
+        })}
+      </ul>
     </div>
   );
 }

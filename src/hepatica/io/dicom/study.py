@@ -216,7 +216,8 @@ def choose(study: Study, series: str | None = None) -> tuple[Found, tuple[str, .
             "Give the folder of one; hepatica convert writes the volumes of all of them.",
         )
     if series is not None and study.volumes:
-        return _named(study, series), ()
+        taken = _named(study, series)
+        return taken, _doubts(taken)
     whole = [v for v in study.volumes if _is_volume(v)]
     if len(whole) == 1:
         only = _usable(whole[0])
@@ -261,6 +262,15 @@ def _problem(study: Study) -> InputError:
     return largest.problem or InputError(
         f"{study.name} holds localizers only.", "Give the folder of the whole study."
     )
+
+
+def _doubts(taken: Found) -> tuple[str, ...]:
+    """What speaks against a volume that a person chose: naming it clears no doubt."""
+    judgement = taken.judgement
+    if judgement.is_t1ce:
+        return ()
+    why = "; ".join(judgement.reasons) or "nothing says that it is"
+    return (f"{taken.key} was asked for; it is not clearly the contrast-enhanced T1 ({why}).",)
 
 
 def _named(study: Study, series: str) -> Found:

@@ -11,6 +11,7 @@ from hepatica.serve.answers import answer
 from hepatica.serve.cases import Case
 from hepatica.serve.refusal import Refusal
 from hepatica.serve.routes import Served
+from hepatica.serve.store import UNCHECKED
 from hepatica.serve.voxels import most_bytes
 
 router = APIRouter(prefix="/api/cases/{identity}")
@@ -26,12 +27,21 @@ def save(
     record: Annotated[str, Form()],
     if_match: _IfMatch = None,
 ) -> Response:
-    """Keep a label map as the revision after the one that it was made from."""
+    """Keep a label map as the revision after the one that it was made from.
+
+    What was decided of another label map does not hold of this one; its note stays.
+    """
     case = service.cases.get(identity)
     expected = corrections.if_match(if_match)
-    revision = corrections.save(case, expected, _packed(voxels, case), record)
+    packed = _packed(voxels, case)
+    with case.lock:
+        outlived = case.job.status != UNCHECKED and corrections.differs(case, packed)
+        revision = corrections.save(case, expected, packed, record)
+        if outlived:
+            service.jobs.changed(identity, status=UNCHECKED)
     service.refresh(case)
-    return answer({"revision": revision}, ETag=f'"{revision}"')
+    status = UNCHECKED if outlived else case.job.status
+    return answer({"revision": revision, "status": status}, ETag=f'"{revision}"')
 
 
 @router.delete("/correction")
@@ -39,6 +49,7 @@ def give_up(service: Served, identity: str, if_match: _IfMatch = None) -> Respon
     """Go back to the AI's label map; the correction is kept aside."""
     case = service.cases.get(identity)
     revision = corrections.give_up(case, corrections.if_match(if_match))
+    service.jobs.changed(identity, status=UNCHECKED)
     service.refresh(case, case.report()["measurements"])
     return answer({"revision": revision}, ETag=f'"{revision}"')
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from hepatica.serve import places, study
 from hepatica.serve.answers import answer
+from hepatica.serve.cases import Case
 from hepatica.serve.refusal import Refusal
 from hepatica.serve.routes import Served
 
@@ -28,9 +29,9 @@ class Chosen(BaseModel):
 
 
 class Place(BaseModel):
-    """A folder below the roots."""
+    """A folder below the roots; one in the workspace where none is given."""
 
-    path: str
+    path: str | None = None
 
 
 @router.post("/cases/{identity}/exports")
@@ -48,6 +49,7 @@ def export(service: Served, identity: str, chosen: Chosen) -> Response:
         source=case.job.source,
         series=case.job.series,
         algorithm=f"Hepatica {bundle.name} {bundle.sha256[:12]}",
+        remarks=_remarks(case),
     )
     base = f"/api/cases/{identity}/exports"
     files = [{"name": n, "bytes": size, "url": f"{base}/{quote(n)}"} for n, size in written]
@@ -59,12 +61,14 @@ def exported(service: Served, identity: str, file: str) -> Response:
     """A file that was written, to be saved and not shown."""
     folder = (service.cases.get(identity).folder / "exports").resolve()
     path = (folder / file).resolve() if "\0" not in file else folder
+    name = service.cases.get(identity).name
     if not path.is_relative_to(folder) or not path.is_file():
         raise Refusal(404, "There is no such file.", "Write it first.")
     return FileResponse(
         path,
         media_type="application/octet-stream",
-        filename=path.name,
+        # Beside those of other cases it must still be known whose it is.
+        filename=path.name if path.name.startswith(name) else f"{name}_{path.name}",
         content_disposition_type="attachment",
     )
 
@@ -95,10 +99,23 @@ def record(service: Served) -> Response:
 
 @router.post("/training-folder")
 def training_folder(service: Served, place: Place) -> Response:
-    """Images and corrected labels, for `hepatica train --data`."""
-    path: Path = places.inside(place.path, service.settings.roots)
+    """All corrected cases, for `hepatica train --data` and `hepatica evaluate --corrections`."""
+    path: Path = service.settings.workspace / "corrected"
+    if place.path is not None:
+        path = places.inside(place.path, service.settings.roots)
     folder, cases = study.training_folder(service.cases.all(), path)
     return answer({"path": str(folder), "cases": cases})
+
+
+def _remarks(case: Case) -> list[str]:
+    """What a report says of a correction that was made by people."""
+    kept, job = case.kept, case.job
+    if kept is None:
+        return []
+    by = f" by {kept.record.user}" if kept.record.user else ""
+    said = {"unchecked": "not checked yet", "second look": "a second look is asked for"}
+    words = f"Corrected by hand{by}, revision {kept.revision}; {said.get(job.status, job.status)}."
+    return [words, *([f"Note: {job.note}"] if job.note else [])]
 
 
 def _attachment(name: str) -> dict[str, str]:
