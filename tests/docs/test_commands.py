@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -133,6 +136,24 @@ def exit_code() -> int:
     return 0
 
 
+def serves(words: list[str], folder: Path) -> bool:
+    """Whether a command that does not end prints an address, and ends when it is told to."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *words, "--no-browser"],
+        env={**os.environ, "XDG_DATA_HOME": str(folder / "data")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = any("http://127.0.0.1:" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return found and (folder / "data" / "hepatica").is_dir()
+
+
 def test_the_documentation_has_commands():
     assert len(commands()) > 8
 
@@ -144,6 +165,9 @@ def test_a_documented_command_runs(command, folder, monkeypatch):
     words = shlex.split(command)
     assert words[0] == "hepatica", command
     monkeypatch.chdir(folder)
+    if words[1] == "app":
+        assert serves(words, folder), command
+        return
     if "evaluate" in words and not (folder / "out").exists():
         shutil.copytree(folder / "label_maps", folder / "out")
     if "--split" in words:
