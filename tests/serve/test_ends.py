@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -335,4 +336,6 @@ def test_a_window_that_sleeps_sends_no_other_away(monkeypatch):
         assert len([message async for message in asleep]) == 2
         await awake.aclose()
 
-    asyncio.run(listeners())
+    # In a thread of its own: where browser tests ran before, this one has a loop already.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, listeners()).result()
