@@ -80,6 +80,7 @@ def test_the_json_has_the_documented_form():
         "case",
         "warnings",
         "measurements",
+        "quality",
         "provenance",
         "timing",
     ]
