@@ -49,7 +49,7 @@ class Balls:
         far = np.sqrt((x**2).sum(axis=0))
         target = (far < 8).astype(np.uint8) + (far < 3)
         image = target + rng.normal(0, 0.3, SIDES)
-        return Sample(image.astype(np.float32), target.astype(np.uint8), 0.1, (0, 1, 2))
+        return Sample(image.astype(np.float32), target.astype(np.uint8), (0, 1, 2))
 
     def case(self, number: int) -> Case:
         sample = self.sample(np.random.default_rng(number), number, 2)

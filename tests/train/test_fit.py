@@ -294,13 +294,17 @@ def test_the_running_mean_is_young_at_first(samples):
         torch.testing.assert_close(weights(learner.averaged()), expected)
 
 
-def test_the_volume_of_a_sample_decides_what_its_lesions_weigh(samples):
-    learner = Learner(TRAINING, PLAN.stages[0], HERE)
-    learner.network.eval()
-    large = samples.sample(0)
-    small = replace(large, voxel_ml=1e-3)
-    found = [learner.loss(learner.network, [s]).item() for s in (small, large)]
-    assert found[0] != pytest.approx(found[1], rel=1e-4)
+def test_the_settings_say_what_each_lesion_counts(samples):
+    sample = samples.sample(0)
+    found = []
+    for weight in (0.0, 1.0, 2.0):
+        learner = Learner(
+            msgspec.structs.replace(TRAINING, lesion_weight=weight), PLAN.stages[0], HERE
+        )
+        learner.network.eval()
+        found.append(learner.loss(learner.network, [sample]).item())
+    assert found[1] > found[0] + 0.01
+    assert found[2] - found[1] == pytest.approx(found[1] - found[0], rel=1e-3)
 
 
 def test_a_side_loss_counts_a_tenth_and_only_while_training(samples):

@@ -1,6 +1,5 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 
@@ -32,9 +31,8 @@ def test_our_loss_by_hand():
     entropy = [-math.log(0.2), -math.log(0.3)]
     plain = float(losses.dice_entropy(logits_of(P), TARGET))
     assert plain == pytest.approx(dice + sum(entropy) / 2, rel=1e-6)
-    weight = torch.tensor([[[[1.0, 3.0]]]], dtype=torch.float64)
-    weighted = float(losses.dice_entropy(logits_of(P), TARGET, weight))
-    assert weighted == pytest.approx(dice + (entropy[0] + 3 * entropy[1]) / 4, rel=1e-6)
+    # A lesion of one voxel is none of those that count by themselves.
+    assert float(losses.dice_entropy(logits_of(P), TARGET, 1.0)) == plain
 
 
 def test_a_perfect_answer_costs_nothing():
@@ -67,33 +65,67 @@ def test_what_is_not_labelled_is_not_held_against_a_network():
     assert logits.grad[0, 3] <= 0
 
 
-def test_small_lesions_weigh_more():
-    target = np.ones((12, 12, 12), np.uint8)
-    target[0, 0, 0] = 2  # 1 voxel
-    target[4:8, 4:8, 4:8] = 2  # 64 voxels
-    weights = losses.voxel_weights(target, voxel_ml=0.01, tumour_weight=2.0, small_ml=0.04)
-    assert weights[2, 2, 2] == 1
-    assert weights[0, 0, 0] == pytest.approx(2 * math.sqrt(4))
-    assert weights[5, 5, 5] == 2
-    most = losses.voxel_weights(target, voxel_ml=1e-6, tumour_weight=1.0, small_ml=1.0)
-    assert most.max() == losses.MOST
-    none = losses.voxel_weights(np.ones((3, 3, 3), np.uint8), 0.01, 2.0, 2.0)
-    assert (none == 1).all()
+def uniform(p, shape=(8, 8, 8)):
+    """Logits (1, 3, i, j, k) of the same probabilities everywhere."""
+    return torch.log(torch.tensor(p)).view(1, 3, 1, 1, 1).expand(1, 3, *shape).clone()
 
 
-def test_each_sample_weighs_the_same_however_much_its_lesions_do():
-    logits = torch.cat([logits_of(P), logits_of([P[1], P[2], P[0]])])
-    target = TARGET.repeat(2, 1, 1, 1)
-    weight = torch.tensor([[[[1.0, 3.0]]], [[[50.0, 10.0]]]], dtype=torch.float64)
-    both = float(losses.dice_entropy(logits, target, weight))
-    alone = [
-        float(losses.dice_entropy(logits[n : n + 1], target[:1], weight[n : n + 1])) for n in (0, 1)
-    ]
-    assert both == pytest.approx(sum(alone) / 2, rel=1e-6)
+def test_a_lesions_own_dice_by_hand():
+    target = torch.ones(1, 20, 8, 8, dtype=torch.long)
+    target[0, 2:5, 2:5, 2:5] = 2
+    # Of 27 voxels, in a box of 8 x 8 x 8 about it: half of it overlaps, squares are a quarter.
+    expected = 1 - (2 * 13.5 + 1) / (512 / 4 + 27 + 1)
+    found = float(losses.lesion_dice(uniform([0.25, 0.25, 0.5], (20, 8, 8)), target))
+    assert found == pytest.approx(expected, rel=1e-5)
+    # Another one within its box is not held against it.
+    target[0, 6:9, 2:5, 2:5] = 2
+    both = float(losses.lesion_dice(uniform([0.25, 0.25, 0.5], (20, 8, 8)), target))
+    first = 1 - 28 / ((512 - 18) / 4 + 28)
+    second = 1 - 28 / ((9 * 64 - 18) / 4 + 28)
+    assert both == pytest.approx((first + second) / 2, rel=1e-5)
+    whole = losses.dice_entropy(uniform([0.25, 0.25, 0.5], (20, 8, 8)), target, 1.0)
+    rest = losses.dice_entropy(uniform([0.25, 0.25, 0.5], (20, 8, 8)), target)
+    assert float(whole - rest) == pytest.approx(both, rel=1e-4)
+
+
+def test_a_small_lesion_counts_as_much_as_a_large_one():
+    target = torch.ones(1, 24, 24, 24, dtype=torch.long)
+    target[0, 2:12, 2:12, 2:12] = 2
+    target[0, 18:20, 18:20, 18:20] = 2
+    logits = uniform([0.01, 0.98, 0.01], (24, 24, 24))
+    logits[0, 2, 2:12, 2:12, 2:12] = 20  # the large one is found, the small one is not
+    assert float(losses.lesion_dice(logits, target)) == pytest.approx(
+        0.5 * (1 - 1.16 / 9), abs=0.01
+    )
+    logits[0, 2, 18:20, 18:20, 18:20] = 20
+    assert float(losses.lesion_dice(logits, target)) == pytest.approx(0, abs=0.01)
+
+
+def test_a_small_lesion_is_felt():
+    """Of a missed lesion's voxels, each is pulled many times harder than without the term."""
+    target = torch.ones(1, 24, 24, 24, dtype=torch.long)
+    target[0, 2:12, 2:12, 2:12] = 2
+    target[0, 18:20, 18:20, 18:20] = 2
+    pulled = []
+    for weight in (0.0, 1.0):
+        logits = uniform([0.1, 0.8, 0.1], (24, 24, 24)).requires_grad_()
+        losses.dice_entropy(logits, target, weight).backward()
+        pulled.append(-float(logits.grad[0, 2, 18, 18, 18]))
+    assert pulled[1] > 5 * pulled[0] > 0
+
+
+def test_samples_without_lesions_lose_nothing_by_the_term():
+    target = torch.ones(2, 8, 8, 8, dtype=torch.long)
+    logits = uniform([0.2, 0.3, 0.5]).repeat(2, 1, 1, 1, 1)
+    assert float(losses.lesion_dice(logits, target)) == 0
+    target[0, 0, 0, :2] = 2  # a sliver
+    assert float(losses.lesion_dice(logits, target)) == 0
+    target[1, 2:5, 2:5, 2:5] = 2
+    alone = float(losses.lesion_dice(logits[1:], target[1:]))
+    assert float(losses.lesion_dice(logits, target)) == pytest.approx(alone / 2)
 
 
 def test_a_lesion_whose_voxels_touch_at_a_corner_is_one():
-    target = np.ones((6, 6, 6), np.uint8)
-    target[2, 2, 2] = target[3, 3, 3] = 2
-    weights = losses.voxel_weights(target, voxel_ml=0.01, tumour_weight=1.0, small_ml=0.08)
-    assert weights[2, 2, 2] == weights[3, 3, 3] == pytest.approx(2)  # 0.02 ml, not twice 0.01
+    target = torch.ones(1, 8, 8, 8, dtype=torch.long)
+    target[0, 2, 2, 2] = target[0, 3, 3, 3] = target[0, 4, 4, 4] = 2
+    assert float(losses.lesion_dice(uniform([0.2, 0.3, 0.5]), target)) > 0  # three, not ones

@@ -9,7 +9,7 @@ from scipy import ndimage
 from hepatica.core.components import bounding_box
 from hepatica.core.errors import InputError
 from hepatica.core.volume import Label, Volume
-from hepatica.pipeline.preprocess import preprocess, widen
+from hepatica.pipeline.preprocess import network_grid, preprocess, widen
 from hepatica.train.augment import augment
 from hepatica.train.cohort import Cohort, Labelled
 from hepatica.train.samples import TRAINING as TRAINING_PURPOSE
@@ -110,7 +110,8 @@ def test_what_the_network_sees_of_a_real_case():
     assert sample.image.shape == sample.target.shape == stage.size
     volume, labels = phantom(GRID)
     liver_ml = labels.liver.sum() * volume.geometry.voxel_ml
-    assert (sample.target > 0).sum() * sample.voxel_ml == pytest.approx(liver_ml, rel=0.05)
+    voxel_ml = network_grid(volume.geometry, stage).voxel_ml
+    assert (sample.target > 0).sum() * voxel_ml == pytest.approx(liver_ml, rel=0.05)
     assert sample.counts_as == (0, 1, 2)
 
 

@@ -97,7 +97,7 @@ class Cohort:
         if learning and self._training.augment:
             voxels, target = augment(rng, voxels, target, self._training.augment)
         known = _counts_as(len(stage.classes), case.knows_tumour)
-        return Sample(voxels, target, image.geometry.voxel_ml, known)
+        return Sample(voxels, target, known)
 
     def case(self, number: int) -> Case:
         """A case of those that are validated on."""

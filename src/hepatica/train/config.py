@@ -37,9 +37,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         every step or, as in the paper's equation 6, every epoch.
     loss
         ``"dice_focal"`` is the paper's; ``"dice_entropy"`` is ours.
-    tumour_weight, small_ml
-        In our loss, a lesion's voxels weigh `tumour_weight` times what others do, and those
-        of a lesion below `small_ml` up to four times more.
+    lesion_weight
+        In our loss, how much each lesion's own Dice counts beside that of all together.
     ema
         Decay of the running mean of the weights, which is what is kept; 0 keeps the weights.
     precision
@@ -87,8 +86,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     power: float = 0.9
     decay: Literal["step", "epoch"] = "step"
     loss: Literal["dice_entropy", "dice_focal"] = "dice_entropy"
-    tumour_weight: float = 2.0
-    small_ml: float = 2.0
+    lesion_weight: float = 1.0
     ema: float = 0.998
     precision: Literal["bf16", "fp32"] = "bf16"
     stage2_from: Literal["stage1", "scratch"] = "stage1"
@@ -118,10 +116,10 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if self.rate <= 0 or self.power < 0:
             raise ValueError("rate and power are positive")
         counts = ("weight_decay", "warm_up", "validation", "native", "recalibrate", "seed")
-        for name in (*counts, "box_jitter_mm", "box_margin_voxels", "small_ml"):
+        for name in (*counts, "box_jitter_mm", "box_margin_voxels", "lesion_weight"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} {getattr(self, name)} is less than 0")
-        for name in ("tumour_weight", "clip", "patience", "procedural_pool"):
+        for name in ("clip", "patience", "procedural_pool"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
                 raise ValueError(f"{name} {getattr(self, name)} is not more than 0")
         if self.patience is not None and not self.validation:

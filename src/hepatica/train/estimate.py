@@ -63,7 +63,6 @@ def _cost(training: Training, stage: StagePlan, steps: int, world: World) -> Cos
     sample = Sample(
         rng.standard_normal(PIECE, np.float32),
         rng.integers(0, len(stage.classes), PIECE, np.uint8),
-        0.008,
         tuple(range(len(stage.classes))),
     )
     learner.step([sample], 0, 1e-6)

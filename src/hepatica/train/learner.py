@@ -15,7 +15,7 @@ from torch.optim.swa_utils import update_bn
 from hepatica.model.networks import arranged, build, layout
 from hepatica.model.plan import StagePlan
 from hepatica.train.config import Training
-from hepatica.train.losses import dice_entropy, dice_focal, merged, voxel_weights
+from hepatica.train.losses import dice_entropy, dice_focal, merged
 from hepatica.train.samples import Sample
 from hepatica.train.world import World
 
@@ -96,10 +96,7 @@ class Learner:
         if t.loss == "dice_focal":
             loss = dice_focal(logits, truth)
         else:
-            weights = [
-                voxel_weights(s.target, s.voxel_ml, t.tumour_weight, t.small_ml) for s in samples
-            ]
-            loss = dice_entropy(logits, truth, torch.from_numpy(np.stack(weights)).to(logits))
+            loss = dice_entropy(logits, truth, t.lesion_weight)
         side = getattr(self.network, "side_loss", None)
         return loss if side is None or not network.training else loss + 0.1 * side.float()
 

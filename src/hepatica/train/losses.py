@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from monai.losses import DiceLoss
-from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
@@ -21,8 +20,10 @@ from hepatica.core.volume import Label
 
 #: Exponent of the focal loss; the paper does not give its own.
 GAMMA = 2.0
-#: A small lesion's voxels weigh at most this much more than a large one's.
-MOST = 4.0
+#: How far around itself a lesion is answerable for what is called lesion.
+AROUND_VOXELS = 3
+#: Fewer voxels are a sliver of a lesion that something else covers.
+LEAST_VOXELS = 3
 _NEVER = -1e4
 
 
@@ -35,18 +36,41 @@ def dice_focal(logits: Tensor, target: Tensor) -> Tensor:
     return torch.as_tensor(dice(logits, truth)) + focal[:, 1:].mean()
 
 
-def dice_entropy(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Ours: the same Dice, smoothed by a voxel, and cross entropy with a weight per voxel."""
+def dice_entropy(logits: Tensor, target: Tensor, lesion_weight: float = 0.0) -> Tensor:
+    """Ours: the same Dice, smoothed by a voxel, cross entropy, and each lesion's own Dice."""
     truth = _one_hot(target, logits)
     dice = DiceLoss(
         include_background=False, softmax=True, squared_pred=True, smooth_nr=1.0, smooth_dr=1.0
     )
-    entropy = functional.cross_entropy(logits, target, reduction="none")
-    if weight is None:
-        return torch.as_tensor(dice(logits, truth)) + entropy.mean()
-    axes = (1, 2, 3)
-    weighted = (entropy * weight).sum(axes) / weight.sum(axes)
-    return torch.as_tensor(dice(logits, truth)) + weighted.mean()
+    loss = torch.as_tensor(dice(logits, truth)) + functional.cross_entropy(logits, target)
+    return loss + lesion_weight * lesion_dice(logits, target) if lesion_weight else loss
+
+
+def lesion_dice(logits: Tensor, target: Tensor) -> Tensor:
+    """What every lesion lacks of its own Dice: a mean over those of a sample, 0 without any.
+
+    A lesion of 5 mm counts as much as one of 50, which in the Dice of all lesions together
+    is a thousandth of it. Each is looked at in its own box, widened by `AROUND_VOXELS`;
+    voxels of others in there are left out. The idea is Kofler's (blob loss, 2022).
+    """
+    p = torch.softmax(logits, dim=1)[:, Label.TUMOUR]
+    total = logits.new_zeros(())
+    for n, labels in enumerate(target.cpu().numpy()):
+        numbered, _ = ndimage.label(labels == Label.TUMOUR, np.ones((3, 3, 3)))
+        lost = []
+        for number, box in enumerate(ndimage.find_objects(numbered), start=1):
+            i, j, k = (slice(max(0, s.start - AROUND_VOXELS), s.stop + AROUND_VOXELS) for s in box)
+            which = numbered[i, j, k]
+            own = which == number
+            if np.count_nonzero(own) < LEAST_VOXELS:
+                continue
+            truth = torch.from_numpy(own).to(p)
+            found = p[n, i, j, k] * torch.from_numpy(own | (which == 0)).to(p)
+            overlap, sizes = (found * truth).sum(), found.square().sum() + truth.sum()
+            lost.append(1 - (2 * overlap + 1) / (sizes + 1))
+        if lost:
+            total = total + torch.stack(lost).mean()
+    return total / len(target)
 
 
 def merged(logits: Tensor, counts_as: Sequence[tuple[int, ...]]) -> Tensor:
@@ -65,24 +89,6 @@ def merged(logits: Tensor, counts_as: Sequence[tuple[int, ...]]) -> Tensor:
             parts = [logits[n, k] for k in known if table[k] == c]
             result[n, c] = torch.logsumexp(torch.stack(parts), dim=0)
     return result
-
-
-def voxel_weights(
-    target: NDArray[np.uint8], voxel_ml: float, tumour_weight: float, small_ml: float
-) -> NDArray[np.float32]:
-    """Weight of each voxel: more for lesions, and most for those below `small_ml`.
-
-    A lesion of volume V below it gains by the root of `small_ml` / V, up to `MOST`.
-    """
-    weights = np.ones(target.shape, np.float32)
-    tumour = target == Label.TUMOUR
-    if not tumour.any():
-        return weights
-    components, _ = ndimage.label(tumour, np.ones((3, 3, 3)))
-    ml = np.bincount(components.ravel()) * voxel_ml
-    gain = np.clip(np.sqrt(small_ml / ml), 1, MOST) * tumour_weight
-    gain[0] = 1
-    return np.asarray(gain[components], np.float32)
 
 
 def _one_hot(target: Tensor, like: Tensor) -> Tensor:

@@ -29,14 +29,12 @@ TRAINING, VALIDATION, NATIVE = 0, 1, 2
 class Sample:
     """A network's input (i, j, k) float32 and the class of each voxel, uint8.
 
-    `voxel_ml` is the volume of a voxel. `counts_as` says, for each class, as which one it
-    counts here: labels that a data set lacks are not background, they are unknown, and count
-    as what they hide in.
+    `counts_as` says, for each class, as which one it counts here: labels that a data set
+    lacks are not background, they are unknown, and count as what they hide in.
     """
 
     image: NDArray[np.float32]
     target: NDArray[np.uint8]
-    voxel_ml: float
     counts_as: tuple[int, ...]
 
 

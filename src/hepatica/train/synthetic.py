@@ -68,7 +68,7 @@ class Synthetic:
         grid = network_grid(scan, stage)
         volume, target = patient.training_sample(drawn, scan, grid, stage.classes)
         known = tuple(range(len(stage.classes)))
-        return Sample(preprocess(volume, stage).voxels, target, grid.voxel_ml, known)
+        return Sample(preprocess(volume, stage).voxels, target, known)
 
     def _nothing(self, rng: np.random.Generator, drawn: patient.Patient) -> Sample:
         """A scan like that of `drawn` of something that is no abdomen."""
@@ -77,7 +77,7 @@ class Synthetic:
         grid = network_grid(scan, stage)
         image = preprocess(elsewhere.nothing(rng, scan), stage).voxels
         known = tuple(range(len(stage.classes)))
-        return Sample(image, np.zeros(grid.shape, np.uint8), grid.voxel_ml, known)
+        return Sample(image, np.zeros(grid.shape, np.uint8), known)
 
     def case(self, number: int) -> Case:
         """A patient as a cohort has them: the paper's lesions, physics alone."""
