@@ -5,7 +5,7 @@ from hepatica.core import resample
 from hepatica.core.components import components
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, ProbabilityMap
-from hepatica.model.plan import Postprocessing
+from hepatica.model.plan import Confidence, Postprocessing
 from hepatica.pipeline.postprocess import clean, onto_grid, postprocess
 
 GRID = Geometry.from_spacing((20, 20, 20), 2)
@@ -118,3 +118,25 @@ def test_interpolation_makes_no_lesion_that_no_voxel_meant():
     assert raw.tumour.any()
     labels, _ = onto_grid(ProbabilityMap(p, grid), between, Postprocessing(opening_voxels=0))
     assert not labels.tumour.any()
+
+
+def test_lesions_that_are_not_likely_enough_are_parenchyma():
+    p = np.zeros((3, *GRID.shape), np.float32)
+    p[0] = 1
+    inside = (slice(2, 18),) * 3
+    p[0][inside], p[1][inside] = 0, 1
+    for low, chance in ((4, 0.9), (10, 0.6)):
+        lesion = (slice(low, low + 3),) * 3
+        p[1][lesion], p[2][lesion] = 1 - chance, chance
+    # The odds of the mean probability, and nothing else: 0.9 and 0.6.
+    trust = Confidence(offset=0.0, mean=1.0, peak=0.0, size=0.0)
+    for least, left in ((0.5, 54), (0.7, 27), (0.95, 0)):
+        rule = Postprocessing(opening_voxels=0, confidence=trust, min_confidence=least)
+        found = postprocess(ProbabilityMap(p, GRID), rule).argmax()
+        assert found.tumour.sum() == left
+        assert found.liver.sum() == 16**3
+    known = Postprocessing(opening_voxels=0, confidence=trust)
+    assert postprocess(ProbabilityMap(p, GRID), known).argmax().tumour.sum() == 54
+    larger = Confidence(offset=0.0, mean=1.0, peak=0.0, size=1.0)  # 27 voxels are 0.216 ml
+    rule = Postprocessing(opening_voxels=0, confidence=larger, min_confidence=0.5)
+    assert postprocess(ProbabilityMap(p, GRID), rule).argmax().tumour.sum() == 27

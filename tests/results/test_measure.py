@@ -166,6 +166,17 @@ def test_signal_ratio_and_confidence_are_means():
     assert m.findings[0].confidence == pytest.approx(0.75)
 
 
+def test_a_calibrated_confidence_is_of_mean_peak_and_volume():
+    given_map, _ = signals(200, 90)
+    probability = np.full((6, 6, 6), 0.1, np.float32)
+    probability[2, 2, 2:4] = 0.5, 1.0
+    seen = []
+    m = measure(given_map, None, probability, lambda *them: seen.append(them) or 0.3)
+    assert m.findings[0].confidence == 0.3
+    assert seen == [pytest.approx((0.75, 1.0, 2 * given_map.geometry.voxel_ml))]
+    assert measure(given_map, None, None, lambda *them: 0.3).findings[0].confidence is None
+
+
 @pytest.mark.parametrize("parenchyma", [0, -5, np.nan])
 def test_signal_ratio_is_unknown_without_a_positive_reference(parenchyma):
     given_map, voxels = signals(parenchyma, 100)

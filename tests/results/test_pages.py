@@ -13,8 +13,9 @@ import pytest
 from hepatica.core.errors import OutputError, ResourceError
 from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap, Source, Volume
+from hepatica.model.plan import Confidence, Postprocessing, named_plan
 from hepatica.results import casepage, hypertext, view3d
-from hepatica.results.casepage import HEAD, case_page
+from hepatica.results.casepage import AS_IT_IS, CALIBRATED, HEAD, case_page
 from hepatica.results.cohortpage import cohort_page
 from hepatica.results.keyslices import SIZE_PX, black_white, key_slice
 from hepatica.results.measure import measure
@@ -211,6 +212,14 @@ def test_numbers_of_a_case_stand_where_their_heads_say():
     assert row["Sphericity"] == "0.81"
     assert row["Signal, of liver's"] == "0.62"
     assert row["Confidence"] == "0.75"
+    assert AS_IT_IS in page
+    assert CALIBRATED not in page
+    rule = Postprocessing(confidence=Confidence(offset=0, mean=1, peak=0, size=0))
+    plan = msgspec.structs.replace(named_plan("default"), postprocessing=rule)
+    known = msgspec.structs.replace(told.provenance, plan=plan)
+    page = case_page(msgspec.structs.replace(told, provenance=known), labels, volume)
+    assert CALIBRATED in page
+    assert AS_IT_IS not in page
     assert row["Remark"] == "cut by the image&#x27;s edge"
     assert row["Slice"] == str(first.slice_longest)
 

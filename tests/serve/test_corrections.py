@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from hepatica.core.geometry import Geometry
 from hepatica.core.volume import LabelMap
 from hepatica.evaluate.corrections import read_minutes
 from hepatica.io import nifti
-from hepatica.serve import records, voxels
+from hepatica.serve import facts, records, voxels
 from hepatica.serve.refusal import Refusal
 from tests.phantom import GRID, LESIONS
 from tests.serve.conftest import ASKEW, made, packed
@@ -355,6 +356,13 @@ def test_of_the_ai_before_any_correction(served, case):
 def test_a_lesion_drawn_by_hand_has_no_confidence_and_the_files_say_what_the_screen_says(
     served, case, truth
 ):
+    # A calibrated bundle's chances are read as its plan says.
+    folder = served.service.cases.get(case).path("ai").parents[1]
+    file = folder / facts.read(folder).report
+    report = json.loads(file.read_bytes())
+    rule = {"offset": 0.25, "mean": 0.0, "peak": 0.0, "size": 0.0}
+    report["provenance"]["plan"]["postprocessing"]["confidence"] = rule
+    file.write_text(json.dumps(report))
     # As of a model that found the lesions, which the tiny one does not.
     io.write_labelmap(served.service.cases.get(case).path("ai"), LabelMap(truth, ASKEW))
     labels = truth.copy()
@@ -369,7 +377,7 @@ def test_a_lesion_drawn_by_hand_has_no_confidence_and_the_files_say_what_the_scr
     by_ai = [f["confidence"] for f in findings if not drawn[tuple(f["centre_voxel"])]]
     assert by_hand == [None]
     assert by_ai
-    assert None not in by_ai
+    assert by_ai == pytest.approx([1 / (1 + math.exp(-0.25))] * len(by_ai))
     names = ["json", "report"]
     sent = served.post(
         f"/api/cases/{case}/exports", json={"names": names, "labels": "corrected"}

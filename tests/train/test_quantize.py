@@ -12,7 +12,9 @@ from hepatica.model import bundle as bundles
 from hepatica.model import engines
 from hepatica.model.precision import Precisions
 from hepatica.train import quantize as quantization
-from hepatica.train.quantize import Sets, quantize
+from hepatica.train import sets as measuring
+from hepatica.train.quantize import quantize
+from hepatica.train.sets import Sets
 from tests.phantom import GRID, phantom
 
 
@@ -31,7 +33,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     monkeypatch.setattr(quantization, "SHOWN", 2)
-    monkeypatch.setattr(quantization, "POOL", 1)
+    monkeypatch.setattr(measuring, "POOL", 1)
 
 
 def test_a_bundle_in_whole_numbers(tiny_bundle, folder, tmp_path, monkeypatch):

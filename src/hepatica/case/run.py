@@ -169,7 +169,12 @@ def run_case(
     seconds |= segmentation.seconds
     began = time.perf_counter()
     progress("measure")
-    measurements = measure(segmentation.labelmap, volume, segmentation.tumour_probability)
+    measurements = measure(
+        segmentation.labelmap,
+        volume,
+        segmentation.tumour_probability,
+        model.bundle.plan.postprocessing.trust,
+    )
     seconds["measure"] = time.perf_counter() - began
     with io.folder_atomically(folder) as temporary:
         began = time.perf_counter()

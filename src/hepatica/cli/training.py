@@ -166,8 +166,38 @@ def quantize(
     """
     with needs_torch():
         from hepatica.train import quantize as quantization
+        from hepatica.train.sets import sets
     from hepatica.model import bundle as bundles
 
-    sets = quantization.sets(n, seed, anatomies or (), exclude or (), data, meaning(labels))
-    made = quantization.quantize(bundles.load(bundle), out, sets, plain)
+    chosen = sets(n, seed, anatomies or (), exclude or (), data, meaning(labels))
+    made = quantization.quantize(bundles.load(bundle), out, chosen, plain)
+    console.print(f"Bundle: {made.folder}", markup=False)
+
+
+@app.command()
+def calibrate(
+    bundle: Annotated[str, typer.Argument(help="Bundle: a name or a folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the new bundle.")],
+    data: Data = None,
+    labels: Labels = "",
+    anatomies: Anatomies = None,
+    exclude: Exclude = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="Synthetic patients to learn from.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is other patients.")] = 750,
+    least: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Confidence of a lesion; by default for the best F1."),
+    ] = None,
+) -> None:
+    """Learn how far a bundle's lesions can be believed, and leave out those that cannot.
+
+    Example: hepatica calibrate run/bundle -o believed
+    """
+    with needs_torch():
+        from hepatica.train import calibrate as calibration
+        from hepatica.train.sets import sets
+    from hepatica.model import bundle as bundles
+
+    chosen = sets(n, seed, anatomies or (), exclude or (), data, meaning(labels))
+    made = calibration.calibrate(bundles.load(bundle), out, chosen, least, plain)
     console.print(f"Bundle: {made.folder}", markup=False)

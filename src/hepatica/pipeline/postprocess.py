@@ -37,14 +37,37 @@ def clean(labels: LabelMap, plan: Postprocessing) -> LabelMap:
     return LabelMap(cleaned, labels.geometry)
 
 
-def postprocess(probabilities: ProbabilityMap, plan: Postprocessing) -> ProbabilityMap:
-    """Probabilities whose most probable labels are clean.
+def believed(labels: LabelMap, chances: NDArray[np.float32], plan: Postprocessing) -> LabelMap:
+    """Labels without the lesions that are less likely to be one than `plan` asks for.
 
-    Where :func:`clean` changes a label, the new one becomes certain; elsewhere the
-    probabilities stay, so that borders are still smooth when they go to another grid.
+    `chances` are tumour probabilities (i, j, k) on the same grid; what is not believed
+    becomes parenchyma.
+    """
+    if plan.confidence is None or not plan.min_confidence or not labels.tumour.any():
+        return labels
+    numbered, sizes = components(labels.tumour)
+    numbers = np.arange(1, sizes.size + 1)
+    means = ndimage.mean(chances, numbered, numbers)
+    peaks = ndimage.maximum(chances, numbered, numbers)
+    likely = [
+        plan.confidence.of(float(mean), float(peak), float(n) * labels.geometry.voxel_ml)
+        for mean, peak, n in zip(means, peaks, sizes, strict=True)
+    ]
+    weak = np.array([False, *(p < plan.min_confidence for p in likely)])
+    cleaned = labels.labels.copy()
+    cleaned[weak[numbered]] = Label.PARENCHYMA
+    return LabelMap(cleaned, labels.geometry)
+
+
+def postprocess(probabilities: ProbabilityMap, plan: Postprocessing) -> ProbabilityMap:
+    """Probabilities whose most probable labels are clean and believed.
+
+    Where :func:`clean` or :func:`believed` changes a label, the new one becomes certain;
+    elsewhere the probabilities stay, so that borders are still smooth when they go to
+    another grid.
     """
     before = probabilities.argmax()
-    after = clean(before, plan)
+    after = believed(clean(before, plan), probabilities.p[Label.TUMOUR], plan)
     changed = before.labels != after.labels
     if not changed.any():
         return probabilities

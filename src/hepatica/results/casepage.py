@@ -39,10 +39,14 @@ RULES = (
     "Volumes are of voxels on the image's own grid. Axial diameters: longest in a slice, and the"
     " longest at a right angle to it there (RECIST 1.1), between voxel corners. Distances are gaps"
     " between surfaces, 0 where a lesion reaches the liver's surface. Sphericity is 1 for a ball."
-    " Signal is the lesion's mean over the parenchyma's. Confidence is the mean probability in"
-    " the lesion and not calibrated. Slices are numbered from 0 in the order of the file."
-    f" {DASH} is unknown."
+    " Signal is the lesion's mean over the parenchyma's. Slices are numbered from 0 in the order"
+    f" of the file. {DASH} is unknown."
 )
+#: What the confidence is: with a bundle that was calibrated, and without.
+CALIBRATED = (
+    " Confidence is the share of findings like this that were lesions in synthetic patients."
+)
+AS_IT_IS = " Confidence is the mean probability in the lesion and not calibrated."
 
 VIEWS: tuple[tuple[View, str], ...] = (("front", "from the front"), ("below", "from below"))
 
@@ -72,7 +76,7 @@ def case_page(
         hypertext.warnings(report.warnings),
         hypertext.figures(_figures(m)),
         section("3D model", _model(parts, len(m.findings))),
-        section("Lesions", _lesions(m)),
+        section("Lesions", _lesions(report)),
     ]
     if image is not None:
         blocks += _slices(m, image, labelmap)
@@ -110,10 +114,13 @@ def _model(parts: Sequence[Part] | None, lesions: int) -> str:
     return f'<div class="views">\n{"".join(seen)}\n</div>{note}'
 
 
-def _lesions(m: Measurements) -> str:
-    if not m.findings:
+def _lesions(report: Report) -> str:
+    findings, plan = report.measurements.findings, report.provenance.plan
+    if not findings:
         return "<p>No lesion was found. That is no proof that there is none.</p>"
-    return table(HEAD, map(_row, m.findings), "lesions") + hypertext.rule(RULES)
+    calibrated = plan is not None and plan.postprocessing.confidence is not None
+    rules = RULES + (CALIBRATED if calibrated else AS_IT_IS)
+    return table(HEAD, map(_row, findings), "lesions") + hypertext.rule(rules)
 
 
 def _row(f: Finding) -> Sequence[str]:

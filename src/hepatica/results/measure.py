@@ -5,7 +5,9 @@ Everything is measured on the label map's own grid, in patient millimetres.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,10 @@ from hepatica.core.volume import LabelMap, Volume
 from hepatica.results.diameters import Point, Segment, longest_3d_mm, longest_in_plane
 from hepatica.results.gaps import Gaps
 from hepatica.results.surfaces import closed_surface
+
+#: From the mean and the largest tumour probability in a lesion, and its volume in ml, how
+#: likely it is one; a bundle's `Confidence.of`.
+Trust: TypeAlias = Callable[[float, float, float], float]
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class Finding:
         Mean of the image in the lesion over its mean in the parenchyma. None without
         image or parenchyma, or where the parenchyma's mean is not positive.
     confidence
-        Mean tumour probability in the lesion; None without probabilities.
+        How likely the model is right that it is one: calibrated where the bundle's plan has a
+        `Confidence`, else the mean tumour probability in it. None without probabilities.
     touches_border
         The lesion has a voxel in the grid's outermost layer: it may go on outside.
     sphericity
@@ -109,6 +116,7 @@ def measure(
     labelmap: LabelMap,
     image: Volume | None = None,
     tumour_probability: NDArray[np.float32] | None = None,
+    confidence: Trust | None = None,
 ) -> Measurements:
     """Measure the liver and each lesion.
 
@@ -119,7 +127,9 @@ def measure(
     image
         The image on the same grid, for `mean_signal_ratio`.
     tumour_probability
-        (i, j, k) probability of tumour on the same grid, for `confidence`.
+        (i, j, k) probability of tumour on the same grid, for the lesions' `confidence`.
+    confidence
+        How the probabilities in a lesion are to be read; None: their mean, as it is.
 
     Raises
     ------
@@ -150,6 +160,7 @@ def measure(
         signal=signal,
         reference=None if signal is None else _mean(signal, parenchyma),
         probability=None if tumour_probability is None else tumour_probability[box],
+        trust=confidence,
         gaps=Gaps.of(labelmap, numbered, box),
     )
     return Measurements(
@@ -192,6 +203,7 @@ class _Lesions:
     signal: NDArray[np.float32] | None
     reference: float | None
     probability: NDArray[np.float32] | None
+    trust: Trust | None
     gaps: Gaps
     forms: dict[tuple[int | bytes, ...], float | None] = field(default_factory=dict)
 
@@ -217,7 +229,7 @@ class _Lesions:
             centre_voxel=_closest(index, matrix, start),
             slices=(along.start, along.stop - 1),
             mean_signal_ratio=self._signal_ratio(mask, box),
-            confidence=None if self.probability is None else _mean(self.probability[box], mask),
+            confidence=self._confidence(mask, box),
             touches_border=_touches_border(native, self.geometry.shape),
             sphericity=self._sphericity(mask, self.geometry.crop(native)),
             surface_distance_mm=self.gaps.to_surface_mm(number),
@@ -226,6 +238,16 @@ class _Lesions:
             axial_ends_mm=self._placed(axial.diameter, start),
             perpendicular_ends_mm=self._placed(axial.perpendicular, start),
         )
+
+    def _confidence(self, mask: NDArray[np.bool_], box: Box) -> float | None:
+        if self.probability is None:
+            return None
+        inside = self.probability[box][mask]
+        mean = float(inside.mean(dtype=np.float64))
+        if self.trust is None:
+            return mean
+        volume_ml = inside.size * self.geometry.voxel_ml
+        return self.trust(mean, float(inside.max()), volume_ml)
 
     def _sphericity(self, mask: NDArray[np.bool_], geometry: Geometry) -> float | None:
         """Lesions of a few voxels are many where a map is noisy, and have few forms."""

@@ -13,6 +13,7 @@ from hepatica.case import CHANCES
 from hepatica.core.volume import LabelMap, Volume
 from hepatica.io import nifti
 from hepatica.results.measure import Measurements, measure
+from hepatica.results.report import Report
 from hepatica.serve import facts
 
 
@@ -25,7 +26,8 @@ def measured(case: Path, name: str, labels: LabelMap, image: Volume | None = Non
     chances = case / name / f"{name}{CHANCES}"
     chance = nifti.read(chances, labels=True).voxels if chances.is_file() else None
     image = io.read(case / facts.IMAGE) if image is None else image
-    found = measure(labels, image, chance)
+    plan = Report.from_json((case / facts.read(case).report).read_bytes()).provenance.plan
+    found = measure(labels, image, chance, plan.postprocessing.trust if plan else None)
     if chance is None:
         return found
     ai = io.read_labelmap(case / facts.read(case).labels).tumour

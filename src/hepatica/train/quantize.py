@@ -8,93 +8,28 @@ precision that this processor has, by the segmenter that ships.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from hepatica import io
 from hepatica.core.errors import ConfigError, ResourceError
-from hepatica.dataset import formats
-from hepatica.dataset.entries import Dataset, read_entry
 from hepatica.evaluate.overlap import Overlap
-from hepatica.io import anatomies as collections
 from hepatica.model import bundle as bundles
 from hepatica.model.bundle import Bundle
 from hepatica.model.engines import openvino_engine
 from hepatica.model.engines.quiet_openvino import openvino
-from hepatica.model.plan import Plan
 from hepatica.model.precision import PRECISIONS, Check, Precision, Precisions
 from hepatica.pipeline.cascade import Segmenter
-from hepatica.synth.anatomy import Anatomy
-from hepatica.train.config import preset
 from hepatica.train.export import require_free
 from hepatica.train.samples import VALIDATION, Case
-from hepatica.train.synthetic import Synthetic
+from hepatica.train.sets import Sets
 from hepatica.train.validate import REGIONS
 
-#: Images that show NNCF the range of each layer's values, and procedural bodies for them.
-SHOWN, POOL = 24, 6
-
-
-@dataclass(frozen=True)
-class Sets:
-    """What a bundle is calibrated and measured on: synthetic patients, and perhaps a data set.
-
-    Patients that calibrate are drawn like those of training, those that measure like a cohort's.
-    """
-
-    patients: int
-    seed: int
-    anatomies: tuple[Anatomy, ...] = ()
-    dataset: Dataset | None = None
-
-    def stream(self, plan: Plan, stage: int) -> Synthetic:
-        """Synthetic patients as a stage sees them."""
-        training = msgspec.structs.replace(preset("cpu"), seed=self.seed, procedural_pool=POOL)
-        return Synthetic(training, plan, stage, self.anatomies)
-
-    def named(self, plan: Plan) -> dict[str, Callable[[], Iterator[Case]]]:
-        """Whole cases to measure on, by the name of their set; each can be asked for anew."""
-        found: dict[str, Callable[[], Iterator[Case]]] = {
-            f"{self.patients} synthetic patients, seed {self.seed}": partial(self._made, plan)
-        }
-        if self.dataset is not None:
-            name = f"{len(self.dataset.entries)} cases of {self.dataset.name}"
-            found[name] = self._read
-        return found
-
-    def _made(self, plan: Plan) -> Iterator[Case]:
-        stream = self.stream(plan, 1)
-        return (stream.case(number) for number in range(self.patients))
-
-    def _read(self) -> Iterator[Case]:
-        assert self.dataset is not None
-        for entry in self.dataset.entries:
-            yield Case(entry.case, *read_entry(self.dataset, entry), self.dataset.knows_tumour)
-
-
-def sets(
-    patients: int,
-    seed: int,
-    folders: Sequence[Path] = (),
-    exclude: Sequence[str] = (),
-    data: Path | None = None,
-    labels: Mapping[str, int] | None = None,
-) -> Sets:
-    """Read the anatomies of `folders`, and find the data set `data`.
-
-    Raises
-    ------
-    HepaticaError
-        If one of them cannot be used.
-    """
-    found = tuple(collections.gather(folders, exclude))
-    return Sets(patients, seed, found, None if data is None else formats.find(data, labels))
+#: Images that show NNCF the range of each layer's values.
+SHOWN = 24
 
 
 def quantize(

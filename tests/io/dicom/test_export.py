@@ -20,6 +20,7 @@ from hepatica.core.volume import LabelMap, Source, Volume
 from hepatica.io.dicom import export, formats, highdicom, seg, stl
 from hepatica.io.dicom.destination import Destination
 from hepatica.io.dicom.segments import segments
+from hepatica.io.dicom.sr import CONFIDENCE
 from hepatica.results.measure import measure
 from tests.orientations import oblique
 from tests.studies import AXIAL, FLIP, enhanced, write
@@ -175,12 +176,22 @@ def test_the_report_says_what_was_measured(tmp_path: Path) -> None:
     )
     assert values["Long Axis"] == pytest.approx([f.diameter_axial_mm for f in found.findings])
     assert values["Share of the liver that is lesion"] == pytest.approx([found.burden_percent])
-    assert "Mean tumour probability, not calibrated" not in values, "unknown is left out"
+    assert CONFIDENCE.meaning not in values, "unknown is left out"
     tracked = {str(s.TrackingUID) for s in segmentation.SegmentSequence}
     assert tracked <= references
     assert segmentation.SOPInstanceUID in references
     assert report.CompletionFlag == "COMPLETE"
     assert report.VerificationFlag == "UNVERIFIED"
+
+
+def test_the_report_says_how_sure_the_model_is(tmp_path: Path) -> None:
+    volume = io.read(write(tmp_path / "study", image()))
+    labelmap = LabelMap(labels(), volume.geometry)
+    found = measure(labelmap, volume, np.where(labelmap.tumour, 0.625, 0).astype(np.float32))
+    destination = Destination.of(volume, NAME)
+    export.write(tmp_path, "p1", labelmap, found, destination, ("dicom-sr",))
+    values = numbers(pydicom.dcmread(tmp_path / "p1_report.dcm"))
+    assert values[CONFIDENCE.meaning] == pytest.approx([0.625] * len(found.findings))
 
 
 def numbers(item: Any) -> dict[str, list[float]]:

@@ -22,7 +22,7 @@ _LONG_AXIS = Code("103339001", "SCT", "Long Axis")
 _SHORT_AXIS = Code("103340004", "SCT", "Short Axis")
 _LARGEST = Code("L0JK", "IBSI", "Maximum 3D Diameter")
 _SIGNAL = Code("SIGNAL_RATIO", _OWN, "Mean signal relative to the liver parenchyma")
-_CONFIDENCE = Code("CONFIDENCE", _OWN, "Mean tumour probability, not calibrated")
+CONFIDENCE = Code("CONFIDENCE", _OWN, "Confidence of the model that it is a lesion")
 _PARENCHYMA = Code("PARENCHYMA", _OWN, "Volume of the liver without its lesions")
 _BURDEN = Code("BURDEN", _OWN, "Share of the liver that is lesion")
 _CUT = Code("CUT", _OWN, "Reaches the edge of the image")
@@ -113,7 +113,7 @@ def _measured(
         (_SHORT_AXIS, finding.diameter_perpendicular_mm, _MM),
         (_LARGEST, finding.diameter_3d_mm, _MM),
         (_SIGNAL, finding.mean_signal_ratio, _RATIO),
-        (_CONFIDENCE, finding.confidence, _RATIO),
+        (CONFIDENCE, finding.confidence, _RATIO),
     ], finding.touches_border
 
 
