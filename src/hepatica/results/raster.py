@@ -20,21 +20,21 @@ _ON_EDGE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """What is seen at each pixel (rows, columns).
+    """What is seen, pixel by pixel; pixels that show nothing are left out.
 
     Parameters
     ----------
-    met
-        Whether there is anything.
+    pixel
+        (n,): where, as row times width plus column; ascending.
     depth
-        How near it is, larger being nearer; -inf where there is nothing.
+        (n,): how near, larger being nearer.
     normal
-        (rows, columns, 3): the unit normal there, in the camera's axes.
+        (n, 3): the unit normal there, in the camera's axes.
     face
-        Index of the face that is seen; -1 where there is nothing.
+        (n,): index of the face that is seen.
     """
 
-    met: NDArray[np.bool_]
+    pixel: NDArray[np.int64]
     depth: _Floats
     normal: _Floats
     face: NDArray[np.int64]
@@ -83,17 +83,13 @@ def rasterise(
     nearest = np.full(width * height, -1)
     seen = np.flatnonzero(z == depth[pixel])
     nearest[pixel[seen]] = seen
-    met = nearest >= 0
+    met = np.flatnonzero(nearest >= 0)
     kept = nearest[met]
-    normal, face = np.zeros((width * height, 3)), np.full(width * height, -1)
-    face[met] = front[each[pair[kept]]]
+    face = front[each[pair[kept]]]
     shares = start[pair[kept]] + step[pair[kept]] * x[kept, None]
-    mixed = np.einsum("nk,nkx->nx", shares, normals[faces[face[met]]])
-    normal[met] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
-    grid = (height, width)
-    return Layer(
-        met.reshape(grid), depth.reshape(grid), normal.reshape(*grid, 3), face.reshape(grid)
-    )
+    mixed = np.einsum("nk,nkx->nx", shares, normals[faces[face]])
+    normal = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
+    return Layer(met, depth[met], normal, face)
 
 
 def _runs(

@@ -70,13 +70,13 @@ def picture(parts: Sequence[Part], view: View) -> Image.Image:
     def layer(shown: Sequence[Part]) -> tuple[Layer, NDArray[np.float64]]:
         return look([(p, pixels(points[p.name])) for p in shown], camera, size)
 
-    colour = np.full((size[1], size[0], 3), PAPER, float)
-    depth = np.full((size[1], size[0]), -np.inf)
+    colour = np.full((size[1] * size[0], 3), PAPER, np.uint8)
+    depth = np.full(size[1] * size[0], -np.inf)
     if lesions:
         inner, hue = layer(lesions)
-        colour[inner.met], depth = lit(inner.normal[inner.met], hue[inner.met]), inner.depth
+        colour[inner.pixel], depth[inner.pixel] = lit(inner.normal, hue), inner.depth
     veil(colour, depth, *layer(livers))
-    fine = Image.fromarray(np.rint(np.clip(colour, 0, 255)).astype(np.uint8))
+    fine = Image.fromarray(colour.reshape(size[1], size[0], 3))
     canvas = fine.resize(SIZE, Image.Resampling.BOX)
     ink = ImageDraw.Draw(canvas)
     _number(ink, lesions, [pixels(points[p.name]) / FINER for p in lesions])
@@ -95,7 +95,7 @@ def look(
     camera: NDArray[np.float64],
     size: tuple[int, int],
 ) -> tuple[Layer, NDArray[np.float64]]:
-    """What is seen of parts together, and the colour (rows, columns, 3) of the part seen.
+    """What is seen of parts together, and the colour (n, 3) of the part seen at each pixel.
 
     Parameters
     ----------
@@ -110,30 +110,34 @@ def look(
     normals = np.concatenate([vertex_normals(part.surface) @ camera.T for part in parts])
     found = rasterise(np.concatenate(points), np.concatenate(faces), normals, size)
     of_faces = np.repeat([part.colour for part in parts], [len(f) for f in faces], axis=0)
-    return found, np.where(found.met[..., None], of_faces[found.face], 0.0)
+    return found, of_faces[found.face]
 
 
-def lit(normal: NDArray[np.float64], colour: NDArray[np.float64]) -> NDArray[np.float64]:
+def lit(normal: NDArray[np.float64], colour: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Colours (n, 3) in the light that falls on surfaces of these unit normals (n, 3)."""
     facing = np.clip(normal @ LIGHT, 0, 1)
     light = AMBIENT + (1 - AMBIENT) * facing
     shine = 60 * facing**24
-    return np.asarray(light[:, None] * colour + shine[:, None])
+    return _bytes(light[:, None] * colour + shine[:, None])
 
 
 def veil(
-    picture: NDArray[np.float64],
+    picture: NDArray[np.uint8],
     depth: NDArray[np.float64],
     liver: Layer,
     colour: NDArray[np.float64],
 ) -> None:
-    """Draw a liver that can be seen through over a picture whose pixels are at `depth`."""
-    met = liver.met
-    rim = (1 - np.clip(liver.normal[met][:, 2], 0, 1)) ** 2
-    before = liver.depth[met] >= depth[met]
+    """Draw a liver that can be seen through over a picture (pixels, 3) that is at `depth`."""
+    rim = (1 - np.clip(liver.normal[:, 2], 0, 1)) ** 2
+    before = liver.depth >= depth[liver.pixel]
     opacity = np.where(before, OPACITY[0] + (OPACITY[1] - OPACITY[0]) * rim, 0)[:, None]
-    light = lit(liver.normal[met], colour[met])
-    picture[met] = picture[met] * (1 - opacity) + light * opacity
+    light = lit(liver.normal, colour)
+    behind = picture[liver.pixel]
+    picture[liver.pixel] = _bytes(behind * (1 - opacity) + light * opacity)
+
+
+def _bytes(colour: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(colour, 0, 255)).astype(np.uint8)
 
 
 def _number(

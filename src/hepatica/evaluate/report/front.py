@@ -54,8 +54,9 @@ def from_the_front(prediction: LabelMap, reference: LabelMap, grid: Geometry) ->
     # Surfaces of one form on grids stored in different orders differ a little.
     prediction, reference = (onto(m, m.geometry.canonical()) for m in (prediction, reference))
     size = (grid.shape[0], grid.shape[2])
-    picture = np.full((size[1] * FINER, size[0] * FINER, 3), BACKGROUND, float)
-    depth = np.full(picture.shape[:2], -np.inf)
+    width, height = _fine(grid)
+    picture = np.full((width * height, 3), BACKGROUND, np.uint8)
+    depth = np.full(width * height, -np.inf)
     seen = []
     for labels, colour in ((prediction, PREDICTION), (reference, REFERENCE)):
         front, back, normal = _through(build_lesions(labels, MOST_LESIONS), grid)
@@ -72,18 +73,19 @@ def from_the_front(prediction: LabelMap, reference: LabelMap, grid: Geometry) ->
         surface = closed_surface(prediction.liver, prediction.geometry, pitch_mm=LIVER_PITCH_MM)
         part = Part("liver", "liver", "Liver", surface, GREY)
         veil(picture, depth, *look([(part, _pixels(surface, grid))], _CAMERA, _fine(grid)))
-    fine = Image.fromarray(np.rint(np.clip(picture, 0, 255)).astype(np.uint8))
+    fine = Image.fromarray(picture.reshape(height, width, 3))
     return fine.resize(size, Image.Resampling.BOX)
 
 
 def _through(parts: Sequence[Part], grid: Geometry) -> tuple[_Floats, _Floats, _Floats]:
     """How near lesions begin and first end along each line of sight, and the normals there.
 
-    (rows, columns) each, -inf where there is none; normals are (rows, columns, 3).
+    (pixels,) each, -inf where there is none; normals are (pixels, 3).
     """
-    nothing = np.full(_fine(grid)[::-1], -np.inf)
+    width, height = _fine(grid)
+    begins, normals = np.full(width * height, -np.inf), np.zeros((width * height, 3))
     if not parts:
-        return nothing, nothing, np.zeros((*nothing.shape, 3))
+        return begins, begins, normals
     inside_out = [
         replace(p, surface=Surface(p.surface.vertices, p.surface.faces[:, ::-1])) for p in parts
     ]
@@ -91,7 +93,10 @@ def _through(parts: Sequence[Part], grid: Geometry) -> tuple[_Floats, _Floats, _
         look([(p, _pixels(p.surface, grid)) for p in side], _CAMERA, _fine(grid))[0]
         for side in (parts, inside_out)
     )
-    return front.depth, np.where(back.met, back.depth, front.depth), front.normal
+    begins[front.pixel], normals[front.pixel] = front.depth, front.normal
+    ends = begins.copy()
+    ends[back.pixel] = back.depth
+    return begins, ends, normals
 
 
 def _fine(grid: Geometry) -> tuple[int, int]:
