@@ -1,11 +1,21 @@
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hepatica import io
-from hepatica.case import Model, failed_row, run_case, write_cases, write_cohort_page
+from hepatica.case import (
+    Model,
+    Wanted,
+    failed_row,
+    run_case,
+    segment_case,
+    several,
+    write_cases,
+    write_cohort_page,
+)
 from hepatica.core.errors import ConfigError, InputError, OutputError
 from hepatica.core.volume import Volume
 from hepatica.io.models import ModelOptions
@@ -32,9 +42,7 @@ def image(tmp_path):
 
 def test_what_is_written(model, image, tmp_path):
     steps = []
-    report = run_case(
-        image, tmp_path / "out", model, save_probabilities=True, progress=steps.append
-    )
+    report = run_case(image, tmp_path / "out", model, wanted=Wanted(True), progress=steps.append)
     folder = tmp_path / "out" / "p1"
     assert sorted(p.name for p in folder.iterdir()) == [
         "lesions.csv",
@@ -69,7 +77,7 @@ def test_an_earlier_result_is_kept_replaced_or_refused(model, image, tmp_path):
     run_case(image, out, model, overwrite=True)
     assert (out / "p1" / "report.json").stat().st_mtime_ns > stamp
     with pytest.raises(OutputError, match=r"p1_tumour_probability.* is missing"):
-        run_case(image, out, model, resume=True, save_probabilities=True)
+        run_case(image, out, model, resume=True, wanted=Wanted(True))
     other = replace(model, bundle=replace(model.bundle, sha256="0"))
     with pytest.raises(OutputError, match="another model"):
         run_case(image, out, other, resume=True)
@@ -84,8 +92,8 @@ def test_an_earlier_result_is_kept_replaced_or_refused(model, image, tmp_path):
 
 def test_exports_come_with_the_case_and_are_part_of_it(model, image, tmp_path):
     out, exports = tmp_path / "out", ("stl", "glb", "seg-nrrd", "itk-snap", "scene")
-    options = ModelOptions(margins_mm=(5.0,))
-    report = run_case(image, out, model, exports=exports, model_options=options)
+    wanted = Wanted(exports=exports, models=ModelOptions(margins_mm=(5.0,)))
+    report = run_case(image, out, model, wanted=wanted)
     folder = out / "p1"
     names = {p.name for p in folder.iterdir()}
     assert {"liver.stl", "lesion_01.stl", "lesion_02.stl", "model.glb", "meshes.csv"} <= names
@@ -96,11 +104,11 @@ def test_exports_come_with_the_case_and_are_part_of_it(model, image, tmp_path):
     written = json.loads((folder / "report.json").read_text())
     assert written["timing"]["seconds"]["page"] > 0
     assert "report.pdf" not in names
-    run_case(image, out, model, exports=exports, resume=True)
+    run_case(image, out, model, wanted=wanted, resume=True)
     with pytest.raises(OutputError, match=r"model\.3mf is missing"):
-        run_case(image, out, model, exports=("3mf",), resume=True)
+        run_case(image, out, model, wanted=Wanted(exports=("3mf",)), resume=True)
     with pytest.raises(OutputError, match=r"report\.pdf is missing"):
-        run_case(image, out, model, pdf=True, resume=True)
+        run_case(image, out, model, wanted=Wanted(pdf=True), resume=True)
     # What was exported is Hepatica's own, so that it may be replaced; other surfaces are not.
     run_case(image, out, model, overwrite=True)
     assert "liver.stl" not in {p.name for p in folder.iterdir()}
@@ -108,7 +116,7 @@ def test_exports_come_with_the_case_and_are_part_of_it(model, image, tmp_path):
     with pytest.raises(OutputError, match=r"portal_vein\.stl"):
         run_case(image, out, model, overwrite=True)
     with pytest.raises(ConfigError, match="'vtk' cannot be exported"):
-        run_case(image, tmp_path / "other", model, exports=("vtk",))
+        run_case(image, tmp_path / "other", model, wanted=Wanted(exports=("vtk",)))
 
 
 def test_nothing_is_left_of_a_case_that_fails(model, image, tmp_path, monkeypatch):
@@ -201,3 +209,61 @@ def test_the_table_of_a_cohort_grows(tmp_path):
     with pytest.raises(OutputError, match="another table"):
         write_cases(tmp_path, [failed_row("c", "new")])
     assert (tmp_path / "cases.csv").read_text() == "my,own,table\n1,2,3\n"
+
+
+def test_the_folder_of_a_case_is_filled_after_its_networks_have_run(model, image, tmp_path):
+    steps = []
+    finish = segment_case(image, tmp_path / "out", model, progress=steps.append)
+    assert steps[-1] == "quality"
+    assert not (tmp_path / "out" / "p1").exists()
+    report = finish(steps.append)
+    assert steps[-1] == "page"
+    assert json.loads((tmp_path / "out" / "p1" / "report.json").read_text())["case"] == report.case
+
+
+def test_several_cases_overlap_in_order_and_no_more_than_two(tmp_path):
+    """Case n is filled while the networks see n + 1; n + 2 waits until n was asked for."""
+    began, filling, seen = [], threading.Event(), []
+
+    def begin(number):
+        if number == 1:
+            raise InputError("no image")
+        began.append(number)
+
+        def finish(progress):
+            if number == 2:
+                # The networks see the next case while this one is filled.
+                assert filling.wait(20)
+            return number
+
+        if number == 3:
+            filling.set()
+        return finish
+
+    for source, future in several(range(5), begin):
+        seen.append(source)
+        # At most this one, the next, and none beyond.
+        assert max(began) <= source + 1
+        if source == 1:
+            with pytest.raises(InputError, match="no image"):
+                future.result()
+        else:
+            assert future.result() == source
+    assert seen == [0, 1, 2, 3, 4]
+    assert list(several([], begin)) == []
+
+
+def test_cases_that_overlap_are_the_same(model, tmp_path):
+    for n in range(3):
+        volume, _ = phantom(oblique(GRID, (3, -8, 5 * n)))
+        io.write_volume(tmp_path / f"p{n}.nii.gz", volume)
+    images = sorted(tmp_path.glob("*.nii.gz"))
+    for image in images:
+        run_case(image, tmp_path / "one", model)
+    for _, future in several(images, lambda image: segment_case(image, tmp_path / "all", model)):
+        future.result()
+    for file in (tmp_path / "one").rglob("*_seg.nii.gz"):
+        same = tmp_path / "all" / file.relative_to(tmp_path / "one")
+        assert same.read_bytes() == file.read_bytes()
+        table = file.with_name("lesions.csv")
+        assert same.with_name("lesions.csv").read_bytes() == table.read_bytes()

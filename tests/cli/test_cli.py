@@ -229,18 +229,22 @@ def test_a_changed_bundle_is_refused(run, tmp_path, tiny_bundle, image):
     assert "stage1.bin" in err
 
 
-def test_a_fault_of_ours_costs_one_case(run, tmp_path, tiny_bundle, image, monkeypatch):
+@pytest.mark.parametrize("half", ["first", "second"])
+def test_a_fault_of_ours_costs_one_case(half, run, tmp_path, tiny_bundle, image, monkeypatch):
     import hepatica.case as case
 
-    real = case.run_case
+    real = case.segment_case
+
+    def broken(progress):
+        raise ZeroDivisionError("oops")
 
     def faulty(source, *args, **kwargs):
-        if io.case_name(source) == "p1":
-            raise ZeroDivisionError("oops")
-        return real(source, *args, **kwargs)
+        if io.case_name(source) != "p1":
+            return real(source, *args, **kwargs)
+        return broken if half == "second" else broken(None)
 
     shutil.copy(image, tmp_path / "p2.nii.gz")
-    monkeypatch.setattr(case, "run_case", faulty)
+    monkeypatch.setattr(case, "segment_case", faulty)
     code, text, err = run(
         "segment",
         image,

@@ -6,10 +6,15 @@ code on its workers, which is why nothing here listens without TLS beyond this m
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from hepatica.batch.manifest import Cause, Hashes
 from hepatica.model.engines import Asked, EngineName
+
+if TYPE_CHECKING:
+    from hepatica.case import Wanted
 
 #: The topic under which workers say what they begin.
 TOPIC = "hepatica-batch"
@@ -31,6 +36,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     exports: tuple[str, ...] = ()
     limit_s: float = 1800.0
     gpu: bool = False
+
+    @property
+    def wanted(self) -> Wanted:
+        """What a case's folder holds."""
+        from hepatica.case import Wanted
+
+        return Wanted(probabilities=self.save_probabilities, exports=self.exports)
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):

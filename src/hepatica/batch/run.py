@@ -317,8 +317,7 @@ def reconcile(out: Path, manifest: Manifest, bundle_sha256: str, recipe: Recipe)
                     out / entry.name,
                     entry.input_sha256,
                     bundle_sha256,
-                    recipe.save_probabilities,
-                    recipe.exports,
+                    recipe.wanted,
                 )
                 good = report.hepatica == hepatica.__version__
             except OutputError:

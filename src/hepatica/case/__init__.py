@@ -12,10 +12,12 @@ from hepatica.case.folder import (
     PREVIEW,
     PRINTED,
     REPORT,
+    Wanted,
     earlier,
 )
 from hepatica.case.machine import peak_memory_mb, versions
-from hepatica.case.run import EXPORTS, Model, run_case
+from hepatica.case.run import EXPORTS, Finish, Model, run_case, segment_case
+from hepatica.case.several import several
 from hepatica.case.table import (
     CASES,
     COHORT,
@@ -36,12 +38,16 @@ __all__ = [
     "PREVIEW",
     "PRINTED",
     "REPORT",
+    "Finish",
     "Model",
+    "Wanted",
     "done_row",
     "earlier",
     "failed_row",
     "peak_memory_mb",
     "run_case",
+    "segment_case",
+    "several",
     "versions",
     "write_cases",
     "write_cohort_page",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -10,12 +10,38 @@ import msgspec
 from hepatica.core.errors import OutputError
 from hepatica.io import models
 from hepatica.io.dicom import formats
+from hepatica.io.models import ModelOptions
 from hepatica.results.report import Report
 
 REPORT, LESIONS, PREVIEW = "report.json", "lesions.csv", "preview.png"
 PAGE, PRINTED = "report.html", "report.pdf"
 #: After the name of the case.
 LABELS, CHANCES = "_seg.nii.gz", "_tumour_probability.nii.gz"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a case's folder holds beside the label map, the table, the picture and the page.
+
+    Parameters
+    ----------
+    probabilities
+        ``<case>_tumour_probability.nii.gz``.
+    exports
+        Of `hepatica.case.EXPORTS`: files for other tools.
+    models
+        How surfaces are made; see `hepatica.io.models`.
+    pdf
+        ``report.pdf``.
+    """
+
+    probabilities: bool = False
+    exports: tuple[str, ...] = ()
+    models: ModelOptions = models.PLAIN
+    pdf: bool = False
+
+
+PLAIN = Wanted()
 
 
 def is_case_file(name: str, case: str) -> bool:
@@ -28,9 +54,7 @@ def earlier(
     folder: Path,
     input_sha256: str | None,
     bundle_sha256: str,
-    probabilities: bool = False,
-    exports: Collection[str] = (),
-    pdf: bool = False,
+    wanted: Wanted = PLAIN,
 ) -> Report:
     """The report in the folder of a case, which is kept.
 
@@ -38,17 +62,17 @@ def earlier(
     ----------
     input_sha256, bundle_sha256
         Of the image and of the bundle that it has to be made from.
-    probabilities, exports, pdf
-        What else has to be there, as `run_case` takes them.
+    wanted
+        What else has to be there.
 
     Raises
     ------
     OutputError
         If it is not what this run would make.
     """
-    wanted = [f"{folder.name}{LABELS}", LESIONS, PREVIEW, PAGE]
-    wanted += [f"{folder.name}{CHANCES}"] if probabilities else []
-    wanted += [PRINTED] if pdf else []
+    files = [f"{folder.name}{LABELS}", LESIONS, PREVIEW, PAGE]
+    files += [f"{folder.name}{CHANCES}"] if wanted.probabilities else []
+    files += [PRINTED] if wanted.pdf else []
     reason = ""
     try:
         report = Report.from_json((folder / REPORT).read_bytes())
@@ -56,10 +80,10 @@ def earlier(
         reason = "its report cannot be read"
     else:
         liver = report.measurements.liver_ml > 0
-        wanted += models.expected(folder.name, exports, liver)
-        drawn = [name for name in exports if liver or name != formats.STL]
-        wanted += formats.names(folder.name, drawn, 0)
-        missing = [name for name in wanted if not (folder / name).is_file()]
+        files += models.expected(folder.name, wanted.exports, liver)
+        drawn = [name for name in wanted.exports if liver or name != formats.STL]
+        files += formats.names(folder.name, drawn, 0)
+        missing = [name for name in files if not (folder / name).is_file()]
         reason = f"{missing[0]} is missing" if missing else ""
         made_by = report.provenance.bundle
         if report.provenance.input.sha256 != input_sha256:

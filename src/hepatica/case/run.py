@@ -1,10 +1,12 @@
-"""`run_case`: read, segment, measure, write."""
+"""`run_case`: read and segment; then measure and write."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,11 @@ from hepatica.case.folder import (
     LABELS,
     LESIONS,
     PAGE,
+    PLAIN,
     PREVIEW,
     PRINTED,
     REPORT,
+    Wanted,
     earlier,
     is_case_file,
 )
@@ -27,7 +31,7 @@ from hepatica.case.machine import peak_memory_mb, versions
 from hepatica.core.volume import Volume
 from hepatica.io import models
 from hepatica.io.dicom import formats
-from hepatica.io.models import ModelOptions, unsound
+from hepatica.io.models import unsound
 from hepatica.io.replacing import require_room
 from hepatica.model import bundle as bundles
 from hepatica.model import engines
@@ -56,6 +60,12 @@ if TYPE_CHECKING:
 EXPORTS = (*models.EXPORTS, *formats.FORMATS)
 
 Progress = Callable[[str], None]
+#: Fills the folder of a case that was segmented.
+Finish = Callable[[Progress], Report]
+
+
+def silent(step: str) -> None:
+    """Tell nobody which step begins."""
 
 
 @dataclass(frozen=True)
@@ -101,18 +111,14 @@ def run_case(
     image: Volume | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    save_probabilities: bool = False,
-    exports: Collection[str] = (),
-    model_options: ModelOptions = models.PLAIN,
-    pdf: bool = False,
+    wanted: Wanted = PLAIN,
     available_bytes: int | None = None,
-    progress: Progress = lambda step: None,
+    progress: Progress = silent,
 ) -> Report:
     """Segment one image into the folder ``out/<case>``, which appears whole or not at all.
 
     It then holds ``<case>_seg.nii.gz``, ``lesions.csv``, ``report.json``, ``report.html``
-    and ``preview.png``; if asked for, ``<case>_tumour_probability.nii.gz``, ``report.pdf``
-    and what `exports` names.
+    and ``preview.png``, and what else is `wanted`.
 
     Parameters
     ----------
@@ -127,12 +133,6 @@ def run_case(
     resume
         Keep an earlier result and return its report, if it is complete and of the same
         input and bundle; anything else that is there is an error.
-    exports
-        Of :data:`EXPORTS`: further files for other tools.
-    model_options
-        How surfaces are made; see `hepatica.io.models`.
-    pdf
-        Write ``report.pdf`` as well.
     available_bytes
         Memory that the case may use, known to be enough before a voxel is read; None asks
         the machine.
@@ -142,7 +142,41 @@ def run_case(
     HepaticaError
         InputError, ResourceError or OutputError; nothing of this case is written then.
     """
-    exports = models.require_exports(exports, EXPORTS)
+    finish = segment_case(
+        source,
+        out,
+        model,
+        case=case,
+        series=series,
+        image=image,
+        overwrite=overwrite,
+        resume=resume,
+        wanted=wanted,
+        available_bytes=available_bytes,
+        progress=progress,
+    )
+    return finish(progress)
+
+
+def segment_case(
+    source: str | Path,
+    out: str | Path,
+    model: Model,
+    *,
+    case: str | None = None,
+    series: str | None = None,
+    image: Volume | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    wanted: Wanted = PLAIN,
+    available_bytes: int | None = None,
+    progress: Progress = silent,
+) -> Finish:
+    """The first half of :func:`run_case`, up to the networks; the second is what it returns.
+
+    While the folder of one case is filled, the networks can see the next one.
+    """
+    wanted = replace(wanted, exports=models.require_exports(wanted.exports, EXPORTS))
     case = case or io.case_name(source)
     folder = Path(out) / case
     there = require_room(
@@ -159,66 +193,67 @@ def run_case(
         progress("read")
         image = io.read(source, series=series, available_bytes=available_bytes)
         seconds["read"] = time.perf_counter() - began
-    volume = image
     if there and not overwrite:
-        found = volume.source.sha256
-        return earlier(folder, found, model.bundle.sha256, save_probabilities, exports, pdf)
+        kept = earlier(folder, image.source.sha256, model.bundle.sha256, wanted)
+        return lambda progress: kept
     # What cannot be exported is known before the networks run.
-    destination = _destination(volume, model, exports)
-    segmentation = model.segmenter(volume, progress=progress)
+    destination = _destination(image, model, wanted.exports)
+    segmentation = model.segmenter(image, progress=progress)
     seconds |= segmentation.seconds
-    began = time.perf_counter()
-    progress("measure")
-    measurements = measure(
-        segmentation.labelmap,
-        volume,
-        segmentation.tumour_probability,
-        model.bundle.plan.postprocessing.trust,
-    )
-    seconds["measure"] = time.perf_counter() - began
-    with io.folder_atomically(folder) as temporary:
+    return partial(_fill, folder, image, segmentation, model, destination, wanted, seconds)
+
+
+def _fill(
+    folder: Path,
+    volume: Volume,
+    segmentation: Segmentation,
+    model: Model,
+    destination: Destination | None,
+    wanted: Wanted,
+    seconds: dict[str, float],
+    progress: Progress,
+) -> Report:
+    """Measure a segmentation and write the folder of its case."""
+    case, labelmap = folder.name, segmentation.labelmap
+
+    @contextmanager
+    def step(name: str) -> Iterator[None]:
+        progress(name)
         began = time.perf_counter()
-        progress("write")
-        name = temporary / f"{case}{LABELS}"
-        io.write_labelmap(name, segmentation.labelmap, volume.source.header)
-        if save_probabilities:
-            chance = Volume(segmentation.tumour_probability, volume.geometry)
-            io.write_volume(temporary / f"{case}{CHANCES}", chance)
-        (temporary / LESIONS).write_text(lesions_csv(measurements), encoding="utf-8")
-        seconds["write"] = time.perf_counter() - began
+        yield
+        seconds[name] = time.perf_counter() - began
+
+    with step("measure"):
+        trust = model.bundle.plan.postprocessing.trust
+        measurements = measure(labelmap, volume, segmentation.tumour_probability, trust)
+    with io.folder_atomically(folder) as temporary:
+        with step("write"):
+            io.write_labelmap(temporary / f"{case}{LABELS}", labelmap, volume.source.header)
+            if wanted.probabilities:
+                chance = Volume(segmentation.tumour_probability, volume.geometry)
+                io.write_volume(temporary / f"{case}{CHANCES}", chance)
+            (temporary / LESIONS).write_text(lesions_csv(measurements), encoding="utf-8")
         if destination is not None:
             from hepatica.io.dicom import export
 
-            began = time.perf_counter()
-            progress("export")
-            export.write(temporary, case, segmentation.labelmap, measurements, destination, exports)
-            seconds["export"] = time.perf_counter() - began
-        began = time.perf_counter()
-        progress("preview")
-        preview(volume, segmentation.labelmap, measurements, case).save(temporary / PREVIEW)
-        seconds["preview"] = time.perf_counter() - began
+            with step("export"):
+                export.write(temporary, case, labelmap, measurements, destination, wanted.exports)
+        with step("preview"):
+            preview(volume, labelmap, measurements, case).save(temporary / PREVIEW)
         parts: tuple[Part, ...] = ()
-        wanted = [name for name in exports if name in models.EXPORTS]
-        if wanted:
-            began = time.perf_counter()
-            progress("models")
-            parts = models.write_models(
-                temporary,
-                case,
-                segmentation.labelmap,
-                wanted,
-                image=volume,
-                options=model_options,
-            )
-            seconds["models"] = time.perf_counter() - began
+        if meshes := [name for name in wanted.exports if name in models.EXPORTS]:
+            with step("models"):
+                parts = models.write_models(
+                    temporary, case, labelmap, meshes, image=volume, options=wanted.models
+                )
         began = time.perf_counter()
         progress("page")
         report = _report(case, volume, segmentation, measurements, model, seconds)
         if parts:
             report = msgspec.structs.replace(report, warnings=report.warnings + unsound(parts))
-        html = case_page(report, segmentation.labelmap, volume, parts or None)
+        html = case_page(report, labelmap, volume, parts or None)
         (temporary / PAGE).write_text(html, encoding="utf-8")
-        if pdf:
+        if wanted.pdf:
             (temporary / PRINTED).write_bytes(pdf_bytes(html))
         report.timing.seconds["page"] = round(time.perf_counter() - began, 4)
         (temporary / REPORT).write_bytes(report.to_json())

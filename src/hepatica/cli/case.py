@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -30,6 +30,9 @@ from hepatica.cli.console import (
 from hepatica.cli.surgery import Margins, millimetres, words
 from hepatica.core.errors import HepaticaError
 from hepatica.results.notice import RESEARCH_ONLY
+
+if TYPE_CHECKING:
+    from hepatica.io.inputs import Case
 
 
 @app.command()
@@ -76,7 +79,12 @@ def segment(
     if report not in ("html", "pdf"):
         raise typer.BadParameter(f"--report {report!r} is neither html nor pdf.")
     exports = models.require_exports(words(export), case.EXPORTS)
-    options = models.ModelOptions(margins_mm=millimetres(margins))
+    wanted = case.Wanted(
+        probabilities=save_probabilities,
+        exports=exports,
+        models=models.ModelOptions(margins_mm=millimetres(margins)),
+        pdf=report == "pdf",
+    )
     if resume and overwrite:
         raise typer.BadParameter("--resume keeps results and --overwrite replaces them; take one.")
     sources = io.expand_inputs(inputs)
@@ -91,23 +99,25 @@ def segment(
     show = _Show(as_json, quiet, verbose)
     rows: list[Any] = []
     case.write_cases(out, rows)  # a folder that cannot be written is known before any work
-    for number, (name, source) in enumerate(sources, 1):
+
+    def begin(numbered: tuple[int, Case]) -> case.Finish:
+        number, (name, source) = numbered
+        with show.steps(f"[{number}/{len(sources)}] {name}") as progress:
+            return case.segment_case(
+                source,
+                out,
+                model,
+                case=name,
+                series=series,
+                overwrite=overwrite,
+                resume=resume,
+                wanted=wanted,
+                progress=progress,
+            )
+
+    for (_, (name, _)), report_of in case.several(enumerate(sources, 1), begin):
         try:
-            with show.steps(f"[{number}/{len(sources)}] {name}") as progress:
-                result = case.run_case(
-                    source,
-                    out,
-                    model,
-                    case=name,
-                    series=series,
-                    overwrite=overwrite,
-                    resume=resume,
-                    save_probabilities=save_probabilities,
-                    exports=exports,
-                    model_options=options,
-                    pdf=report == "pdf",
-                    progress=progress,
-                )
+            result = report_of.result()
         except (HepaticaError, MemoryError) as error:
             sentence = str(error) or f"{name} needs more memory than there is."
             rows.append(case.failed_row(name, sentence))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hepatica import io
-from hepatica.case import CHANCES, LABELS, REPORT, Model, run_case
+from hepatica.case import CHANCES, LABELS, REPORT, Model, Wanted, run_case
 from hepatica.core.errors import InputError
 from hepatica.core.volume import Volume
 from hepatica.io.memory import BYTES_PER_VOXEL, available_bytes
@@ -41,7 +41,7 @@ def _segment(
         series=series,
         image=volume,
         overwrite=True,
-        save_probabilities=True,
+        wanted=Wanted(probabilities=True),
         progress=step,
     )
     step("open")
