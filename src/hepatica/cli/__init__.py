@@ -5,6 +5,7 @@ Exit codes: 0 all done, 1 failure, 2 wrong use, 3 finished but some cases failed
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -43,6 +44,9 @@ __all__ = [
 
 def main() -> None:
     """Run the command line; every expected error ends as one sentence and an exit code."""
+    # NumPy is not loaded yet. Its threads wait busily for products that are bound by memory,
+    # on the cores that the networks, or another program, could use.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except HepaticaError as error:

@@ -21,12 +21,17 @@ def components(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.i
     sizes : (n,) int64
         Voxels of each part, descending; empty when the mask is.
     """
-    found, n = ndimage.label(mask, structure=_TOUCHING, output=np.int32)
+    numbered = np.zeros(mask.shape, np.int32)
+    box = bounding_box(mask)
+    if box is None:
+        return numbered, np.empty(0, np.int64)
+    found, n = ndimage.label(mask[box], structure=_TOUCHING, output=np.int32)
     sizes = np.bincount(found.ravel(), minlength=n + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
     rank = np.zeros(n + 1, dtype=np.int32)
     rank[order + 1] = np.arange(1, n + 1)
-    return rank[found], sizes[order].astype(np.int64)
+    numbered[box] = rank[found]
+    return numbered, sizes[order].astype(np.int64)
 
 
 def largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepatica.core.components import bounding_box
+from hepatica.core.distance import to_nearest_mm
 from hepatica.core.geometry import Geometry
 from hepatica.core.resample import onto
 from hepatica.core.volume import Volume
@@ -205,11 +206,11 @@ def _padded(values: NDArray[np.float32], geometry: Geometry, pitch: float) -> Vo
 
 def _signed_distance(mask: Mask, geometry: Geometry, pitch: float) -> Volume:
     """Distance to the other side's nearest voxel, positive inside, with room on all sides."""
-    inside = _padded(mask.astype(np.float32), geometry, pitch)
-    spacing = geometry.spacing_mm
-    distance = ndimage.distance_transform_edt(inside.voxels, sampling=spacing)
-    distance -= ndimage.distance_transform_edt(inside.voxels == 0, sampling=spacing)
-    return Volume(distance.astype(np.float32), inside.geometry)
+    padded = _padded(mask.astype(np.float32), geometry, pitch)
+    inside = padded.voxels > 0
+    distance = to_nearest_mm(~inside, geometry.spacing_mm)
+    distance -= to_nearest_mm(inside, geometry.spacing_mm)
+    return Volume(distance, padded.geometry)
 
 
 def _lattice(geometry: Geometry, pitch: float) -> Geometry:
