@@ -123,4 +123,9 @@ class ProbabilityMap:
 
     def argmax(self) -> LabelMap:
         """The most probable label of each voxel; ties go to the lower label."""
-        return LabelMap(np.argmax(self.p, axis=0).astype(np.uint8), self.geometry)
+        # Channel by channel: NumPy's own is four times slower along the first axis.
+        labels, best = np.zeros(self.geometry.shape, np.uint8), self.p[0].copy()
+        for c, p in enumerate(self.p[1:], start=1):
+            labels[p > best] = c
+            np.maximum(best, p, out=best)
+        return LabelMap(labels, self.geometry)

@@ -129,15 +129,14 @@ def _back(
     crop = geometry.crop(box)
     # Cleaned along canonical axes: the result must not depend on how a volume is stored.
     clean, p = onto_grid(fine, crop.canonical(), plan.postprocessing)
-    inner = resample.onto(p, crop)
     labels = np.zeros(geometry.shape, np.uint8)
     labels[box] = resample.onto(clean, crop).labels
     tumour = np.zeros(geometry.shape, np.float32)
-    tumour[box] = inner.p[Label.TUMOUR]
+    tumour[box] = resample.onto(Volume(p.p[Label.TUMOUR], p.geometry), crop).voxels
     if not keep:
         return LabelMap(labels, geometry), tumour, None
     everywhere = _background(geometry)
-    everywhere[(slice(None), *box)] = inner.p
+    everywhere[(slice(None), *box)] = resample.onto(p, crop).p
     return LabelMap(labels, geometry), tumour, ProbabilityMap(everywhere, geometry)
 
 
