@@ -65,6 +65,19 @@ def test_the_right_button_drags_the_window_and_reset_brings_it_back(case):
     assert values.inner_text() == before
 
 
+def test_the_crosshair_goes_and_comes_and_the_browser_remembers(case):
+    lines = case.page.locator("svg.crosshair")
+    assert lines.count() == 3
+    case.panes.focus()
+    case.press("k")
+    assert lines.count() == 0
+    case.page.reload()
+    case.settle()
+    assert lines.count() == 0
+    case.page.get_by_label("Crosshair", exact=True).click()
+    assert lines.count() == 3
+
+
 def test_a_layout_makes_one_pane_large(case):
     case.page.get_by_role("button", name="Coronal", exact=True).click()
     case.settle()

@@ -28,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "overlay", name: "Overlay on or off", group: "Looking", key: "Space" },
   { id: "outline", name: "Outline or area", group: "Looking", key: "O" },
   { id: "hatch", name: "Hatched or plain", group: "Looking", key: "H" },
+  { id: "crosshair", name: "Crosshair on or off", group: "Looking", key: "K" },
   { id: "layout", name: "Next layout", group: "Looking", key: "Y" },
   { id: "pane", name: "Next slice direction for the arrow keys", group: "Looking", key: "X" },
   { id: "left", name: "Crosshair left", group: "Looking", key: "ArrowLeft" },

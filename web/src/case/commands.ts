@@ -70,6 +70,10 @@ export function run(id: string, session: CaseSession, correcting: boolean): bool
       display.toggleHatch();
       announcement.value = display.hatched.value ? "Lesions are hatched" : "Not hatched";
       return true;
+    case "crosshair":
+      display.toggleCrosshair();
+      announcement.value = display.crosshair.value ? "Crosshair shown" : "Crosshair hidden";
+      return true;
     case "layout":
       display.setLayout(LAYOUTS[(LAYOUTS.indexOf(display.layout.value) + 1) % LAYOUTS.length]);
       return true;

@@ -44,6 +44,7 @@ export class Display {
   readonly opacity = signal(0.45);
   readonly outline = signal(kept("outline", true));
   readonly hatched = signal(kept("hatched", true));
+  readonly crosshair = signal(kept("crosshair", true));
   readonly radiological = signal(kept("radiological", true));
   readonly layout = signal<Layout>("four");
   readonly window = signal<Window>({ low: 0, high: 1 });
@@ -185,6 +186,11 @@ export class Display {
     this.hatched.value = !this.hatched.value;
     localStorage.setItem("hatched", String(this.hatched.value));
     this.looks();
+  }
+
+  toggleCrosshair(): void {
+    this.crosshair.value = !this.crosshair.value;
+    localStorage.setItem("crosshair", String(this.crosshair.value));
   }
 
   toggleSides(): void {

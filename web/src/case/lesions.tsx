@@ -49,7 +49,7 @@ export function LesionPanel({ session, editable }: { session: CaseSession; edita
               </th>
               <th scope="col" class="num"><abbr title="Longest diameter in space">3D mm</abbr></th>
               <th scope="col" class="num">
-                <abbr title="The AI's mean probability of the lesion's voxels">conf.</abbr>
+                <abbr title="How sure the AI is that it is a lesion">conf.</abbr>
               </th>
               {editable && <th scope="col"><span class="unseen">Actions</span></th>}
             </tr>

@@ -49,6 +49,9 @@ export function LookPanel({ session, correcting }: { session: CaseSession; corre
         <Check name="Show" on={display.overlay.value} toggle={() => display.toggleOverlay()} />
         <Check name="Outline" on={display.outline.value} toggle={() => display.toggleOutline()} />
         <Check name="Hatched" on={display.hatched.value} toggle={() => display.toggleHatch()} />
+        <Check
+          name="Crosshair" on={display.crosshair.value} toggle={() => display.toggleCrosshair()}
+        />
       </div>
       <div class="row">
         <span class="field">Window</span>

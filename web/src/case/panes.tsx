@@ -87,7 +87,9 @@ function Over({ session, correcting, name }: {
           </span>
           {pane !== "3d" && <Ruler session={session} pane={pane} width={w} />}
           <Letters session={session} pane={pane} />
-          {pane !== "3d" && <Crosshair session={session} pane={pane} left={l} top={t} />}
+          {pane !== "3d" && display.crosshair.value && (
+            <Crosshair session={session} pane={pane} left={l} top={t} />
+          )}
         </div>
       ))}
       <Cursor session={session} pointer={p} painting={painting} />
