@@ -2,9 +2,9 @@
 
 ::
 
-    python benchmarks/archive.py measure -o archive.json     # the machine has to be quiet
-    python benchmarks/archive.py stubs                       # memory of client and scheduler
-    python benchmarks/archive.py simulate archive.json       # writes the tables of the docs
+    python -m benchmarks.archive measure -o archive.json     # the machine has to be quiet
+    python -m benchmarks.archive stubs                       # memory of client and scheduler
+    python -m benchmarks.archive simulate archive.json       # writes the tables of the docs
 
 Every figure in docs/archives.md between its marks comes from here; none is typed by hand.
 """
@@ -18,7 +18,6 @@ import logging
 import os
 import platform
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -29,13 +28,13 @@ from pathlib import Path
 
 import msgspec
 import psutil
+from benchmarks.page import DOCS, into_page
 
 from hepatica.batch.cluster import Local
 from hepatica.batch.manifest import Hashes, Manifest
 from hepatica.batch.messages import TOPIC, Began, Done, Recipe, Task
 from hepatica.batch.run import Run
 
-PAGE = Path(__file__).parents[1] / "docs" / "archives.md"
 #: What the simulated archive and its machines are.
 CASES, CORES, SEED = 10_000, 16, 1
 STORAGES_MB_S = (100.0, 1000.0)
@@ -357,15 +356,6 @@ def simulated_table(m: Measured, cases: int = CASES) -> str:
     return "\n".join(lines).rstrip()
 
 
-def into_page(page: Path, name: str, table: str) -> None:
-    """Put a table between its two marks."""
-    text = page.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name}: by benchmarks/archive.py -->", f"<!-- end of {name} -->"
-    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    assert pattern.search(text), f"{page} has no marks for {name}"
-    page.write_text(pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text), encoding="utf-8")
-
-
 def load(path: Path) -> Measured:
     told = json.loads(path.read_text(encoding="utf-8"))
     return Measured(**{**told, "case_s": tuple(told["case_s"])})
@@ -382,7 +372,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stubbing.add_argument("-n", type=int, default=10_000)
     simulating = verbs.add_parser("simulate")
     simulating.add_argument("measured", type=Path)
-    simulating.add_argument("--page", type=Path, default=PAGE)
+    simulating.add_argument("--page", type=Path, default=DOCS / "archives.md")
     given = parser.parse_args(arguments)
     if given.verb == "stubs":
         print(json.dumps(stubs(given.n, 2)))
@@ -392,8 +382,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(measured_table(found))
     else:
         found = load(given.measured)
-        into_page(given.page, "measured", measured_table(found))
-        into_page(given.page, "simulated", simulated_table(found))
+        into_page(given.page, "measured", "archive.py", measured_table(found))
+        into_page(given.page, "simulated", "archive.py", simulated_table(found))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def segment(
     bundle: Bundle = "default",
     repeats: Annotated[int, typer.Option(min=1, help="Rounds whose ratios are taken.")] = 3,
 ) -> None:
-    """Time whole cases beside a peer's network and the arithmetic limit; a quarter of an hour.
+    """Time whole cases beside a peer's network and the arithmetic limit; twenty minutes.
 
     Example: hepatica bench segment -o speed
     """
