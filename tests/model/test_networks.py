@@ -4,7 +4,7 @@ import torch
 from monai.networks.nets import DynUNet
 
 from hepatica.core.errors import ConfigError
-from hepatica.model.networks import Probabilities, build, parameters
+from hepatica.model.networks import Probabilities, _Folded, build, parameters
 from hepatica.model.plan import PLANS, NetworkPlan
 
 
@@ -49,6 +49,23 @@ def test_the_papers_head_cannot_say_less_than_zero_and_the_plain_one_can():
     x = torch.randn(1, 1, 16, 16, 16)
     assert build(paper)(x).min() == 0
     assert build(plain)(x).min() < 0
+
+
+def test_a_folded_network_sees_all_of_a_block_and_answers_for_each_voxel_of_it():
+    stage = PLANS["highresnet"].stages[0]
+    network = build(stage).eval()
+    assert parameters(network) == pytest.approx(809_030, rel=0.02)
+    x = torch.zeros(1, 1, 16, 16, 16)
+    with torch.no_grad():
+        blank = network(x)
+        assert blank.shape == (1, 5, 16, 16, 16)
+        x[0, 0, 8, 8, 9] = 1
+        seen = (network(x) - blank).abs().amax(dim=1)[0]
+    assert seen[8, 8, 8] > 0
+    assert seen[9, 9, 9] > 0
+    # With nothing in between, what is folded is unfolded to where it was.
+    whole = torch.arange(4**3, dtype=torch.float32).reshape(1, 1, 4, 4, 4)
+    torch.testing.assert_close(_Folded(torch.nn.Identity(), 2)(whole), whole)
 
 
 def test_helper_classes_count_as_background():

@@ -199,7 +199,7 @@ def test_wrong_budgets_and_presets(tmp_path):
 
 
 def test_all_presets_are_there_and_the_papers_differ_in_the_plan_alone():
-    assert {"cpu", "gpu", "multi-gpu", "smoke", "fine-tune"} < set(presets())
+    assert {"cpu", "gpu", "multi-gpu", "smoke", "fine-tune", "highresnet"} < set(presets())
     papers = [preset(f"paper-{n}") for n in ("highresnet", "unet", "vnet", "segresnet")]
     same = {msgspec.json.encode(msgspec.structs.replace(p, plan="")) for p in papers}
     assert len(same) == 1

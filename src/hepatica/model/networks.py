@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from monai.networks.nets import DynUNet, HighResNet, SegResNet, SegResNetVAE, UNet, VNet
+from monai.networks.utils import pixelshuffle, pixelunshuffle
 from torch import nn
 
 from hepatica.core.errors import ConfigError
@@ -99,17 +100,39 @@ def _segresnet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
 
 
 def _highresnet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:
-    """Twenty convolution layers with dilations 1, 2 and 4; ReLU, batch norm, no dropout."""
+    """Twenty convolution layers with dilations 1, 2 and 4; ReLU, batch norm, no dropout.
+
+    `fold` 2 makes a channel of each voxel of a block of 2 x 2 x 2: an eighth of the work.
+    """
     options = dict(plan.options)
-    head = options.pop("head", "paper")
+    head, fold = options.pop("head", "paper"), int(options.pop("fold", 1))
     if head not in ("paper", "plain"):
         raise ConfigError(f"HighResNet has no head {head!r}.", "Use 'paper' or 'plain'.")
-    network = HighResNet(spatial_dims=3, in_channels=1, out_channels=outputs, **options)
+    norm = _NORMS[options.pop("norm")] if "norm" in options else ("batch", {"affine": True})
+    network = HighResNet(
+        spatial_dims=3,
+        in_channels=fold**3,
+        out_channels=outputs * fold**3,
+        norm_type=norm,
+        **options,
+    )
     if head == "plain":
         last = list(network.blocks.children())[-1]
         width = next(m for m in last.modules() if isinstance(m, nn.Conv3d)).in_channels
-        network.blocks[-1] = nn.Conv3d(width, outputs, kernel_size=1)
-    return network
+        network.blocks[-1] = nn.Conv3d(width, outputs * fold**3, kernel_size=1)
+    return network if fold == 1 else _Folded(network, fold)
+
+
+class _Folded(nn.Module):
+    """A network that sees blocks of voxels as channels, and whose outputs are unfolded again."""
+
+    def __init__(self, network: nn.Module, fold: int) -> None:
+        super().__init__()
+        self.network, self.fold = network, fold
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        folded = pixelunshuffle(x, spatial_dims=3, scale_factor=self.fold)
+        return pixelshuffle(self.network(folded), spatial_dims=3, scale_factor=self.fold)
 
 
 def _dynunet(plan: NetworkPlan, outputs: int, stage: StagePlan) -> nn.Module:

@@ -211,6 +211,16 @@ def _default() -> Plan:
     )
 
 
+def _highresnet() -> Plan:
+    """The paper's network in both stages of ours, as two cores can train and run it."""
+    ours = _default()
+    network = NetworkPlan(
+        name="highresnet", options={"head": "plain", "norm": "instance_affine", "fold": 2}
+    )
+    first, second = (msgspec.structs.replace(s, network=network) for s in ours.stages)
+    return msgspec.structs.replace(ours, name="highresnet", stages=(first, second))
+
+
 def _small(name: NetworkName) -> Plan:
     """A grid on which each of the paper's networks trains on a CPU, to compare them."""
     options = _PAPER_NETWORKS[name] | ({"head": "plain"} if name == "highresnet" else {})
@@ -229,13 +239,14 @@ def _small(name: NetworkName) -> Plan:
     )
 
 
-#: The four plans of the paper, the same networks on a small grid, and our own default, by name.
+#: The four plans of the paper, the same networks on a small grid, and our own two, by name.
 PLANS: dict[str, Plan] = {
     plan.name: plan
     for plan in (
         *(_paper(name) for name in _PAPER_NETWORKS),
         *(_small(name) for name in _PAPER_NETWORKS),
         _default(),
+        _highresnet(),
     )
 }
 
