@@ -35,8 +35,6 @@ from hepatica.train.sets import Sets
 LEAST = 10
 #: Parts of the candidates of which each is judged by what the others teach.
 FOLDS = 5
-#: Candidates of a point of the reliability diagram, at least.
-IN_A_BIN = 8
 CALIBRATION, DIAGRAM = "calibration.json", "reliability.png"
 
 
@@ -236,12 +234,12 @@ def best_least(chances: NDArray[np.float64], real: NDArray[np.bool_], missed: in
 
 
 def reliability(chances: NDArray[np.float64], real: NDArray[np.bool_]) -> tuple[Bin, ...]:
-    """Candidates in order of their confidence, in at most ten parts of equal size."""
-    order = np.argsort(chances, kind="stable")
-    parts = max(1, min(10, len(order) // IN_A_BIN))
+    """Candidates by tenths of confidence; a tenth without any is left out."""
+    tenth = np.minimum(np.floor(chances * 10), 9)
+    parts = [tenth == n for n in np.unique(tenth)]
     return tuple(
-        Bin(len(part), round(float(chances[part].mean()), 3), round(float(real[part].mean()), 3))
-        for part in np.array_split(order, parts)
+        Bin(int(p.sum()), round(float(chances[p].mean()), 3), round(float(real[p].mean()), 3))
+        for p in parts
     )
 
 
