@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 
 @pytest.fixture
@@ -66,16 +67,16 @@ def test_the_right_button_drags_the_window_and_reset_brings_it_back(case):
 
 
 def test_the_crosshair_goes_and_comes_and_the_browser_remembers(case):
-    lines = case.page.locator("svg.crosshair")
-    assert lines.count() == 3
+    lines = expect(case.page.locator("svg.crosshair"))
+    lines.to_have_count(3)
     case.panes.focus()
     case.press("k")
-    assert lines.count() == 0
+    lines.to_have_count(0)
     case.page.reload()
     case.settle()
-    assert lines.count() == 0
+    lines.to_have_count(0)
     case.page.get_by_label("Crosshair", exact=True).click()
-    assert lines.count() == 3
+    lines.to_have_count(3)
 
 
 def test_a_layout_makes_one_pane_large(case):
