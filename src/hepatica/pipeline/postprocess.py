@@ -37,6 +37,26 @@ def clean(labels: LabelMap, plan: Postprocessing) -> LabelMap:
     return LabelMap(cleaned, labels.geometry)
 
 
+def evidence(
+    tumour: NDArray[np.bool_], chances: NDArray[np.float32], voxel_ml: float
+) -> tuple[NDArray[np.int32], list[tuple[float, float, float]]]:
+    """Lesions as :func:`components` numbers them, and what the networks say of each.
+
+    That is the mean and the largest tumour probability in it and its volume in ml, as
+    `Confidence.of` takes them; nothing for an empty mask.
+    """
+    numbered, sizes = components(tumour)
+    if not sizes.size:
+        return numbered, []
+    numbers = np.arange(1, sizes.size + 1)
+    means = ndimage.mean(chances, numbered, numbers)
+    peaks = ndimage.maximum(chances, numbered, numbers)
+    return numbered, [
+        (float(mean), float(peak), float(n) * voxel_ml)
+        for mean, peak, n in zip(means, peaks, sizes, strict=True)
+    ]
+
+
 def believed(labels: LabelMap, chances: NDArray[np.float32], plan: Postprocessing) -> LabelMap:
     """Labels without the lesions that are less likely to be one than `plan` asks for.
 
@@ -45,15 +65,8 @@ def believed(labels: LabelMap, chances: NDArray[np.float32], plan: Postprocessin
     """
     if plan.confidence is None or not plan.min_confidence or not labels.tumour.any():
         return labels
-    numbered, sizes = components(labels.tumour)
-    numbers = np.arange(1, sizes.size + 1)
-    means = ndimage.mean(chances, numbered, numbers)
-    peaks = ndimage.maximum(chances, numbered, numbers)
-    likely = [
-        plan.confidence.of(float(mean), float(peak), float(n) * labels.geometry.voxel_ml)
-        for mean, peak, n in zip(means, peaks, sizes, strict=True)
-    ]
-    weak = np.array([False, *(p < plan.min_confidence for p in likely)])
+    numbered, found = evidence(labels.tumour, chances, labels.geometry.voxel_ml)
+    weak = np.array([False, *(plan.confidence.of(*e) < plan.min_confidence for e in found)])
     cleaned = labels.labels.copy()
     cleaned[weak[numbered]] = Label.PARENCHYMA
     return LabelMap(cleaned, labels.geometry)

@@ -16,7 +16,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from hepatica import io
 from hepatica.core.components import components
@@ -28,6 +27,7 @@ from hepatica.model import engines
 from hepatica.model.bundle import Bundle
 from hepatica.model.plan import Confidence, Plan, logit
 from hepatica.pipeline.cascade import Segmenter
+from hepatica.pipeline.postprocess import evidence
 from hepatica.train.export import require_free
 from hepatica.train.sets import Sets
 
@@ -167,17 +167,9 @@ def candidates(
 
     `chances` are tumour probabilities (i, j, k); all three are on one grid.
     """
-    numbered, sizes = components(labels.tumour)
-    numbers = np.arange(1, sizes.size + 1)
-    if not numbers.size:
-        return ()
-    means = ndimage.mean(chances, numbered, numbers)
-    peaks = ndimage.maximum(chances, numbered, numbers)
+    numbered, found = evidence(labels.tumour, chances, labels.geometry.voxel_ml)
     touching = set(np.unique(numbered[truth.tumour]).tolist())
-    return tuple(
-        Candidate(float(m), float(p), float(n) * labels.geometry.voxel_ml, int(k) in touching)
-        for k, m, p, n in zip(numbers, means, peaks, sizes, strict=True)
-    )
+    return tuple(Candidate(*e, number in touching) for number, e in enumerate(found, start=1))
 
 
 def fit(found: Sequence[Candidate]) -> Confidence:
